@@ -1,0 +1,2 @@
+/** The app that the handlers in this folder deploy. */
+export { default } from "../examples/shop/app.ts";

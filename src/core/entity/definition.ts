@@ -1,0 +1,57 @@
+import type { JsonValue } from "../json.ts";
+import type { Decision, NewEvent } from "./decision.ts";
+import type { Schema } from "./schema.ts";
+import type { Action, DecideContext, EntitySpec, EventMeta, PrepareContext, Principal } from "./types.ts";
+
+/**
+ * An entity as the runtime sees it, after its declaration was checked. The types of states, inputs and events are
+ * erased: the declaration has tied them together, the runtime only passes them on.
+ */
+export interface EntityDefinition {
+  readonly name: string;
+  readonly initial: () => unknown;
+  readonly events: ReadonlyMap<string, EventDefinition>;
+  /** `events.<type>(data)` of the context. */
+  readonly makers: { readonly [type: string]: (data: unknown) => NewEvent };
+  readonly view: ((state: unknown, about: { readonly id: string; readonly version: number }) => unknown) | false;
+  readonly authorize: ((principal: Principal, action: Action) => boolean | Promise<boolean>) | undefined;
+  readonly history: boolean;
+  readonly snapshotEvery: number;
+  readonly revision: number;
+  readonly startsWith: ReadonlySet<string> | undefined;
+  readonly commands: ReadonlyMap<string, CommandDefinition>;
+}
+
+export interface EventDefinition {
+  readonly type: string;
+  readonly version: number;
+  readonly schema: Schema;
+  readonly upcast: ReadonlyMap<number, (data: unknown) => unknown>;
+  readonly evolve: (state: unknown, data: unknown, event: EventMeta) => unknown;
+}
+
+export type AnyDecideContext = DecideContext<
+  EntitySpec,
+  EntityDefinition["makers"],
+  unknown,
+  { readonly [command: string]: (input?: unknown) => void }
+>;
+
+export interface CommandDefinition {
+  readonly name: string;
+  /** Absent: the command has no input. */
+  readonly input: Schema | undefined;
+  readonly prepare: ((input: unknown, context: PrepareContext<unknown>) => unknown) | undefined;
+  readonly decide: (state: unknown, input: unknown, context: AnyDecideContext) => Decision;
+  readonly remember: boolean;
+}
+
+/** The data of a stored event in the shape that `evolve` expects now. */
+export function upcast(definition: EventDefinition, fromVersion: number, data: JsonValue): unknown {
+  let current: unknown = data;
+  for (let version = fromVersion; version < definition.version; version++) {
+    const step = definition.upcast.get(version);
+    if (step) current = step(current);
+  }
+  return current;
+}

@@ -1,0 +1,165 @@
+/** Names a stream: the records of one entity. Unique as a triple; `tenant` comes from the principal, never from a path. */
+export interface StreamId {
+  /** `[a-z0-9-]{1,64}` */
+  readonly tenant: string;
+  /** The entity's name, `[a-zA-Z][a-zA-Z0-9-]{0,39}`. */
+  readonly entity: string;
+  /** 1 to 256 bytes of UTF-8. */
+  readonly id: string;
+}
+
+/**
+ * One slot of a stream as it is stored. The header is the adapter's to store as it likes;
+ * `entries` is opaque to it (its format: docs/format.md).
+ */
+export interface StoredRecord {
+  /** 1..n, dense: the conditional key. */
+  readonly sequence: number;
+  /** Unique; equals the id of the record's first entry. */
+  readonly id: string;
+  /** The id of the record at `sequence - 1`; empty at sequence 1. */
+  readonly previous: string;
+  /** Commit time by the writer's clock, epoch milliseconds; never decreases within a stream. */
+  readonly time: number;
+  /** How many events the stream holds up to and including this record. */
+  readonly version: number;
+  /** JSON text, at most 200 KiB as UTF-8; `"[]"` once erased. */
+  readonly entries: string;
+}
+
+/** One idempotency key that a record consumes. */
+export interface KeyRef {
+  /** The first 22 characters of the base64url SHA-256 of the key (132 bits). Unique within a stream's window. */
+  readonly hash: string;
+  /** Epoch milliseconds: the record's time, or the key's own birth if that is later. */
+  readonly time: number;
+  /** True if Holdfast derived the key (a handler's call, a send, a timer); these live longer. */
+  readonly derived: boolean;
+}
+
+export interface Append {
+  readonly stream: StreamId;
+  readonly record: StoredRecord;
+  /** The keys of the record's entries. A journal with a key index stores them in the same atomic step. */
+  readonly keys: readonly KeyRef[];
+}
+
+/**
+ * - `stored`: the record is durable at its sequence (this call wrote it, or an earlier attempt of it did: same id).
+ * - `taken`: another record stands at that sequence; nothing was written.
+ * - `unknown`: the write may or may not have happened, or may still happen.
+ * A write that certainly did not happen throws (`retry: "later"` where that may pass).
+ */
+export type AppendResult = "stored" | "taken" | "unknown";
+
+/** Newest commit time (epoch milliseconds) of a key that the entity has forgotten, by kind of key; 0 = none. */
+export interface Horizon {
+  readonly foreign: number;
+  readonly derived: number;
+}
+
+/** A cache of the fold at a sequence. Only `body` is large; it is opaque to adapters (docs/format.md). */
+export interface Snapshot {
+  readonly sequence: number;
+  /** The entity's revision whose `evolve` made the state. */
+  readonly revision: number;
+  readonly horizon: Horizon;
+  readonly body: string;
+}
+
+/** The keys consumed by the records `from..sequence`, written once, together with the snapshot at `sequence`. */
+export interface KeyPage {
+  readonly from: number;
+  readonly sequence: number;
+  /** Epoch milliseconds after which nobody asks for the page any more (a time-to-live may remove it). */
+  readonly expires: number;
+  readonly body: string;
+}
+
+/** Records `from..to` (inclusive) whose keys of that kind are forgotten. */
+export interface ForgottenKeys {
+  readonly from: number;
+  readonly to: number;
+  readonly derived: boolean;
+}
+
+export interface Loaded {
+  /** The newest snapshot; absent if there is none, or if `after` was given. */
+  readonly snapshot?: Snapshot;
+  /** All records after the snapshot (or after `after`), ascending and dense. */
+  readonly records: readonly StoredRecord[];
+}
+
+/** For stores that can look a key up: `append` indexes the keys, `find` asks. */
+export interface KeyIndex {
+  readonly kind: "index";
+  /**
+   * For each hash the sequence of the record that consumed it, if any, and the horizon, read as one consistent
+   * picture (a key that moves into the past is either still found or older than the returned horizon).
+   */
+  find(
+    stream: StreamId,
+    hashes: readonly string[],
+  ): Promise<{ readonly sequences: readonly (number | undefined)[]; readonly horizon: Horizon }>;
+}
+
+/** For stores without a secondary index: keys are written once, in pages beside the snapshots. */
+export interface KeyPages {
+  readonly kind: "pages";
+  /** The bodies of the pages whose `sequence` lies in `from..to`, in any order. One query. */
+  load(stream: StreamId, from: number, to: number): Promise<readonly string[]>;
+}
+
+/**
+ * An append-only store of streams. Every read is strong: it sees all writes that were acknowledged before it began.
+ * Adapters prove themselves with `journalConformance` from `holdfast/testing`.
+ */
+export interface Journal {
+  /** Declared capability: how idempotency keys of the past are found. */
+  readonly keys: KeyIndex | KeyPages;
+
+  /** Without `after`: the newest snapshot and the tail behind it. With it: the records after that sequence only. */
+  load(stream: StreamId, after?: number): Promise<Loaded>;
+
+  /**
+   * Stores the record, its keys included, if its sequence is free: durable and atomic before `stored` is answered.
+   * Appends that are under way at the same time may share one transaction; they do not share their fate.
+   */
+  append(append: Append): Promise<AppendResult>;
+
+  /** Point read. */
+  record(stream: StreamId, sequence: number): Promise<StoredRecord | undefined>;
+
+  /** Up to `limit` records after `after`, ascending. */
+  history(
+    stream: StreamId,
+    range: { readonly after: number; readonly limit: number },
+  ): Promise<readonly StoredRecord[]>;
+
+  /**
+   * Stores the page (if the journal keeps pages), then the snapshot if it is newer than the stored one, newer being
+   * (revision, sequence) in that order; an older one is dropped silently. The stored horizon never decreases.
+   * `forgotten` is what the snapshot no longer counts; a key index removes it in the same atomic step as it raises
+   * the horizon, whether or not the snapshot itself was newer.
+   */
+  saveSnapshot(
+    stream: StreamId,
+    snapshot: Snapshot,
+    keys?: { readonly page?: KeyPage; readonly forgotten?: readonly ForgottenKeys[] },
+  ): Promise<void>;
+
+  /** Ids of an entity's streams in ascending UTF-8 order, after `after`. May be a scan: for tools only. */
+  streams(range: {
+    readonly tenant: string;
+    readonly entity: string;
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<readonly string[]>;
+
+  /**
+   * Blanks the payloads (`entries` becomes `"[]"`) of all records before sequence `tombstone` and removes the keys and
+   * pages of the stream. The caller has replaced the snapshot by an empty one at `tombstone` with the greatest
+   * revision, so that no late `saveSnapshot` brings erased state back. Slots, ids and times stay. Repeatable.
+   */
+  erase(stream: StreamId, tombstone: number): Promise<void>;
+}

@@ -1,0 +1,182 @@
+import { upcast, type EntityDefinition } from "../entity/definition.ts";
+import { HoldfastError } from "../errors.ts";
+import { normalise, type JsonValue } from "../json.ts";
+import {
+  decodeEntries,
+  decodeSnapshot,
+  eraseCommand,
+  keysOf,
+  type Entry,
+  type PendingTimer,
+  type StoredEvent,
+} from "../journal/format.ts";
+import { createKeyWindow, forget, remember, type KeyWindow, type KeyWindowLimits } from "../journal/key-window.ts";
+import type { Journal, StoredRecord, StreamId } from "../journal/port.ts";
+
+/** An entity in memory: the fold of its stream up to `sequence`. Changed only by its own queue, record by record. */
+export interface Live {
+  readonly stream: StreamId;
+  readonly definition: EntityDefinition;
+  sequence: number;
+  /** Id of the record at `sequence`; empty before the first. */
+  recordId: string;
+  version: number;
+  /** Commit time of the record at `sequence`, epoch milliseconds. */
+  time: number;
+  state: JsonValue;
+  erased: boolean;
+  readonly keys: KeyWindow;
+  readonly timers: Map<string, PendingTimer>;
+  published: number;
+  /** Sequence of the newest snapshot that this instance knows of. */
+  snapshotAt: number;
+  /** Sequence at which the next snapshot is tried. */
+  snapshotDue: number;
+  /** When it was loaded, epoch milliseconds of this instance's clock. */
+  readonly loadedAt: number;
+  /** Last measured size of the state as JSON, and commands since. */
+  stateBytes: number;
+  unmeasured: number;
+}
+
+/** The stream moved in a way that only a load from the start can explain: the cached fold is worthless. */
+export const chainBroken: unique symbol = Symbol("chain broken");
+
+/** Loads an entity: newest snapshot and tail, or the full fold where the snapshot's state is of another revision. */
+export async function loadLive(
+  journal: Journal,
+  definition: EntityDefinition,
+  stream: StreamId,
+  now: number,
+  limits: KeyWindowLimits,
+): Promise<Live> {
+  const { snapshot, records } = await journal.load(stream);
+  const body = snapshot && decodeSnapshot(snapshot);
+  const foldAnew = snapshot !== undefined && !body?.erased && snapshot.revision !== definition.revision;
+  const live: Live = {
+    stream,
+    definition,
+    sequence: snapshot?.sequence ?? 0,
+    recordId: body?.record ?? "",
+    version: body?.version ?? 0,
+    time: body?.time ?? 0,
+    state: normalise(body && !foldAnew && !body.erased ? body.state : initialState(definition), "the initial state"),
+    erased: body?.erased ?? false,
+    keys: createKeyWindow(snapshot && body && { horizon: snapshot.horizon, body }),
+    timers: new Map(Object.entries(body?.timers ?? {})),
+    published: body?.published ?? 0,
+    snapshotAt: snapshot?.sequence ?? 0,
+    snapshotDue: (snapshot?.sequence ?? 0) + definition.snapshotEvery,
+    loadedAt: now,
+    stateBytes: snapshot?.body.length ?? 0,
+    unmeasured: Number.MAX_SAFE_INTEGER,
+  };
+  if (snapshot && foldAnew) {
+    live.state = await foldHistory(journal, live, snapshot.sequence);
+    if (snapshot.revision < definition.revision) live.snapshotDue = live.sequence;
+  }
+  if (applyTail(live, records) === chainBroken) {
+    throw new HoldfastError(
+      "journal-corrupt",
+      `The chain of ${describe(stream)} is broken behind sequence ${live.sequence}: a record does not follow its predecessor.`,
+    );
+  }
+  forget(live.keys, now, limits);
+  return live;
+}
+
+/** Folds records that follow, in order. `chainBroken` at the first that does not name its predecessor. */
+export function applyTail(live: Live, records: readonly StoredRecord[]): undefined | typeof chainBroken {
+  for (const record of records) {
+    if (record.sequence !== live.sequence + 1 || record.previous !== live.recordId) return chainBroken;
+    applyRecord(live, record, decodeEntries(record));
+  }
+}
+
+function applyRecord(live: Live, record: StoredRecord, entries: readonly Entry[]): void {
+  let { state, version } = live;
+  for (const entry of entries) {
+    for (const event of entry.events ?? []) {
+      state = evolve(live.definition, state, event, { time: record.time, version: ++version });
+    }
+  }
+  adopt(live, record, state);
+  remember(live.keys, keysOf(entries, record.time), record.sequence);
+  for (const entry of entries) applyEntry(live, entry);
+}
+
+/** Moves the fold on to a record whose effects on the state are known. */
+export function adopt(live: Live, record: StoredRecord, state: JsonValue): void {
+  live.sequence = record.sequence;
+  live.recordId = record.id;
+  live.version = record.version;
+  live.time = record.time;
+  live.state = state;
+  live.unmeasured++;
+}
+
+/** What an entry does besides its events: sets and cancels timers (generation: the entry's id), or erases. */
+export function applyEntry(live: Live, entry: Entry): void {
+  for (const { name, at, command, input } of entry.timers ?? []) {
+    if (at === undefined || command === undefined) live.timers.delete(name);
+    else live.timers.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
+  }
+  if (entry.command !== eraseCommand) return;
+  live.erased = true;
+  live.state = null;
+  live.timers.clear();
+}
+
+/** One event into the state. @throws HoldfastError `unknown-event` (retry later: newer code is being rolled out) */
+export function evolve(
+  definition: EntityDefinition,
+  state: JsonValue,
+  event: StoredEvent,
+  meta: { readonly time: number; readonly version: number },
+): JsonValue {
+  const known = definition.events.get(event.type);
+  const version = event.v ?? 1;
+  if (known === undefined || version > known.version) {
+    throw new HoldfastError(
+      "unknown-event",
+      `Entity "${definition.name}" holds event "${event.type}" version ${version}, which this code does not know; newer code wrote it.`,
+      { retry: "later", retryAfterMs: 5_000 },
+    );
+  }
+  // Stored data is normal JSON already; frozen here so that no evolve can change what another one sees.
+  const data = normalise(upcast(known, version, event.data), event.type);
+  return normalise(known.evolve(state, data, meta), `the state after ${event.type}`);
+}
+
+async function foldHistory(journal: Journal, live: Live, to: number): Promise<JsonValue> {
+  let state = live.state;
+  let version = 0;
+  for (let after = 0; after < to; ) {
+    const records = await journal.history(live.stream, { after, limit: Math.min(1_000, to - after) });
+    if (records.length === 0) {
+      throw new HoldfastError("journal-corrupt", `Records of ${describe(live.stream)} after ${after} are missing.`);
+    }
+    for (const record of records) {
+      for (const entry of decodeEntries(record)) {
+        for (const event of entry.events ?? []) {
+          state = evolve(live.definition, state, event, { time: record.time, version: ++version });
+        }
+      }
+      after = record.sequence;
+    }
+  }
+  return state;
+}
+
+export function initialState(definition: EntityDefinition): JsonValue {
+  return normalise(definition.initial(), `the initial state of "${definition.name}"`);
+}
+
+export function describe(stream: StreamId): string {
+  return `${stream.entity} "${stream.id}"${stream.tenant === "default" ? "" : ` of tenant ${stream.tenant}`}`;
+}
+
+/** The key under which an instance keeps the entity; `/` is not allowed in any part. */
+export function streamKey(stream: StreamId): string {
+  return `${stream.tenant}/${stream.entity}/${stream.id}`;
+}

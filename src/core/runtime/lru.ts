@@ -1,0 +1,42 @@
+/** A map that forgets what was used longest ago, bounded by entries and by weight (bytes). */
+export interface Lru<Value> {
+  get(key: string): Value | undefined;
+  /** Adds or replaces, as the newest; `weight` in bytes. */
+  set(key: string, value: Value, weight: number): void;
+  delete(key: string): void;
+  readonly size: number;
+}
+
+export function createLru<Value>(entriesMax: number, weightMax: number): Lru<Value> {
+  // A Map keeps insertion order: the first entry is the one used longest ago.
+  const entries = new Map<string, { readonly value: Value; readonly weight: number }>();
+  let total = 0;
+  const remove = (key: string): void => {
+    const entry = entries.get(key);
+    if (entry === undefined) return;
+    entries.delete(key);
+    total -= entry.weight;
+  };
+  return {
+    get(key) {
+      const entry = entries.get(key);
+      if (entry === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, entry);
+      return entry.value;
+    },
+    set(key, value, weight) {
+      remove(key);
+      entries.set(key, { value, weight });
+      total += weight;
+      for (const oldest of entries.keys()) {
+        if (entries.size <= entriesMax && total <= weightMax) break;
+        remove(oldest);
+      }
+    },
+    delete: remove,
+    get size() {
+      return entries.size;
+    },
+  };
+}

@@ -1,0 +1,38 @@
+export type { App, AppSpec, Holdfast } from "./core/entity/app.ts";
+export { holdfast } from "./core/entity/app.ts";
+export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
+export { accept, reject } from "./core/entity/decision.ts";
+export type { Schema } from "./core/entity/schema.ts";
+export type {
+  Action,
+  Caller,
+  CommandSpec,
+  DecideContext,
+  Due,
+  Entity,
+  EntityOptions,
+  EntityRef,
+  EntitySpec,
+  EventData,
+  EventMakers,
+  EventMeta,
+  PrepareContext,
+  Principal,
+  Result,
+  Sender,
+  SpecOf,
+  VersionedEvent,
+} from "./core/entity/types.ts";
+export type { HoldfastErrorOptions, Retry } from "./core/errors.ts";
+export { HoldfastError, isHoldfastError } from "./core/errors.ts";
+export type { JsonValue } from "./core/json.ts";
+export { formatKey } from "./core/journal/keys.ts";
+export type * from "./core/journal/port.ts";
+export type { HistoryEvent, HistoryPage } from "./core/runtime/history.ts";
+export type { Limits } from "./core/runtime/limits.ts";
+export { defaultLimits } from "./core/runtime/limits.ts";
+export type { CommandRequest, Context, Outcome, ViewRequest } from "./core/runtime/requests.ts";
+export type { CallOptions, Runtime, RuntimeOptions, Viewed } from "./core/runtime/runtime.ts";
+export { createRuntime, systemPrincipal } from "./core/runtime/runtime.ts";
+export type { Logger, System } from "./core/runtime/system.ts";
+export { createSystem, silentLogger } from "./core/runtime/system.ts";
