@@ -2,6 +2,8 @@ export type { App, AppSpec, Holdfast } from "./core/entity/app.ts";
 export { holdfast } from "./core/entity/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
 export { accept, reject } from "./core/entity/decision.ts";
+export type { Manifest } from "./core/entity/manifest.ts";
+export { manifest } from "./core/entity/manifest.ts";
 export type { Schema } from "./core/entity/schema.ts";
 export type {
   Action,

@@ -1,7 +1,16 @@
 import type { EntityDefinition } from "./definition.ts";
 import { declareEntity, type NewEntitySpec } from "./entity.ts";
 import { checkUnique, declarationError } from "./names.ts";
-import type { Entity, EntityOptions, EntityRef, EntitySpec, EventDeclarations, EventMakers, SpecOf } from "./types.ts";
+import type {
+  Entity,
+  EntityOptions,
+  EntityRef,
+  EntitySpec,
+  EventDeclarations,
+  EventMakers,
+  LiteralHint,
+  SpecOf,
+} from "./types.ts";
 
 /** Entity name to spec: what a client needs to know of an app. */
 export type AppSpec<Entities extends readonly EntityRef<EntitySpec>[]> = {
@@ -18,7 +27,12 @@ export interface App<Spec = unknown, Services = unknown> {
 
 export interface Holdfast<Services> {
   /** Declares an entity: events, how they fold into state, and (with `.command`) what may happen. */
-  entity<const Name extends string, State, const E extends EventDeclarations, View = State>(
+  entity<
+    const Name extends string,
+    State = LiteralHint,
+    const E extends EventDeclarations = EventDeclarations,
+    View = State,
+  >(
     name: Name,
     options: EntityOptions<State, E, View>,
   ): Entity<NewEntitySpec<Name, State, E, View>, EventMakers<E>, Services>;

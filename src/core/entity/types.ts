@@ -81,14 +81,31 @@ export interface EventMeta {
   readonly version: number;
 }
 
+/**
+ * Folds one event. A conditional type, though it always holds: the compiler then takes what it knows of `State` from
+ * `initial` to type what the function returns, so that `{ ...state, status: "open" }` keeps its literal.
+ */
+export type Evolve<State, Data> = [State] extends [unknown]
+  ? (state: State, data: Data, event: EventMeta) => State
+  : never;
+
+/** Stands for `State` until `initial` is known, and keeps literals from being widened; never seen by users. */
+export type LiteralHint =
+  | ""
+  | 0
+  | false
+  | {}
+  | null
+  | undefined
+  | readonly LiteralHint[]
+  | { readonly [key: string]: LiteralHint };
+
 export interface EntityOptions<State, E extends EventDeclarations, View> {
   /** The state before the first event; a JSON value. Called often: keep it cheap. */
   readonly initial: () => State;
   readonly events: E;
   /** Folds one event into the state: pure, synchronous, returns the new state and leaves the old one alone (it is frozen). */
-  readonly evolve: {
-    readonly [T in keyof E]: (state: NoInfer<State>, data: EventData<E[T]>, event: EventMeta) => NoInfer<State>;
-  };
+  readonly evolve: { readonly [T in keyof E]: Evolve<State, EventData<E[T]>> };
   /** What `GET` shows; the state itself by default, nothing with `false`. */
   readonly view?: ((state: NoInfer<State>, about: { readonly id: string; readonly version: number }) => View) | false;
   /** Who may do what; without it everybody who reaches the host. Not asked for the system's own calls. */

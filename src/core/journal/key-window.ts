@@ -120,6 +120,8 @@ function forgetKind(window: KeyWindow, origin: KeyOrigin, before: number, keysMa
   }
   if (dropped === 0) return false;
   window.ranges = { ...window.ranges, [origin]: ranges.slice(dropped) };
+  // What was loaded holds them still; it is asked for again when somebody needs it.
+  window.older = undefined;
   window.horizon = { ...window.horizon, [origin]: horizon };
   return byBound;
 }

@@ -32,7 +32,9 @@ export async function readHistory(
 ): Promise<HistoryPage> {
   const { limit } = range;
   const events: HistoryEvent[] = [];
-  let sequence = range.after === 0 ? 0 : await sequenceBefore(journal, stream, range.after);
+  // At the end there is nothing to find: a live stream that polls costs no search.
+  const atEdge = range.after === 0 || range.after >= range.version;
+  let sequence = atEdge ? 0 : await sequenceBefore(journal, stream, range.after);
   while (events.length < limit && range.after < range.version) {
     const records = await journal.history(stream, { after: sequence, limit: Math.min(200, limit) });
     for (const record of records) {

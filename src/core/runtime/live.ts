@@ -34,9 +34,9 @@ export interface Live {
   snapshotDue: number;
   /** When it was loaded, epoch milliseconds of this instance's clock. */
   readonly loadedAt: number;
-  /** Last measured size of the state as JSON, and commands since. */
+  /** Last measured size of the state as JSON, and by how much it may have grown since, by what was appended. */
   stateBytes: number;
-  unmeasured: number;
+  grownBytes: number;
 }
 
 /** The stream moved in a way that only a load from the start can explain: the cached fold is worthless. */
@@ -69,7 +69,7 @@ export async function loadLive(
     snapshotDue: (snapshot?.sequence ?? 0) + definition.snapshotEvery,
     loadedAt: now,
     stateBytes: snapshot?.body.length ?? 0,
-    unmeasured: Number.MAX_SAFE_INTEGER,
+    grownBytes: Number.MAX_SAFE_INTEGER,
   };
   if (snapshot && foldAnew) {
     live.state = await foldHistory(journal, live, snapshot.sequence);
@@ -101,6 +101,7 @@ function applyRecord(live: Live, record: StoredRecord, entries: readonly Entry[]
     }
   }
   adopt(live, record, state);
+  live.grownBytes += record.entries.length;
   remember(live.keys, keysOf(entries, record.time), record.sequence);
   for (const entry of entries) applyEntry(live, entry);
 }
@@ -112,7 +113,6 @@ export function adopt(live: Live, record: StoredRecord, state: JsonValue): void 
   live.version = record.version;
   live.time = record.time;
   live.state = state;
-  live.unmeasured++;
 }
 
 /** What an entry does besides its events: sets and cancels timers (generation: the entry's id), or erases. */

@@ -1,7 +1,7 @@
 /** A map that forgets what was used longest ago, bounded by entries and by weight (bytes). */
 export interface Lru<Value> {
   get(key: string): Value | undefined;
-  /** Adds or replaces, as the newest; `weight` in bytes. */
+  /** Adds or replaces; what was not got since is the newest then. `weight` in bytes. */
   set(key: string, value: Value, weight: number): void;
   delete(key: string): void;
   readonly size: number;
@@ -9,7 +9,7 @@ export interface Lru<Value> {
 
 export function createLru<Value>(entriesMax: number, weightMax: number): Lru<Value> {
   // A Map keeps insertion order: the first entry is the one used longest ago.
-  const entries = new Map<string, { readonly value: Value; readonly weight: number }>();
+  const entries = new Map<string, { value: Value; weight: number }>();
   let total = 0;
   const remove = (key: string): void => {
     const entry = entries.get(key);
@@ -26,9 +26,16 @@ export function createLru<Value>(entriesMax: number, weightMax: number): Lru<Val
       return entry.value;
     },
     set(key, value, weight) {
-      remove(key);
-      entries.set(key, { value, weight });
-      total += weight;
+      const entry = entries.get(key);
+      if (entry?.value === value) {
+        // `get` has made it the newest already.
+        total += weight - entry.weight;
+        entry.weight = weight;
+      } else {
+        remove(key);
+        entries.set(key, { value, weight });
+        total += weight;
+      }
       for (const oldest of entries.keys()) {
         if (entries.size <= entriesMax && total <= weightMax) break;
         remove(oldest);

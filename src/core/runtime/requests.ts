@@ -25,8 +25,8 @@ export interface CommandRequest {
   readonly key?: string;
   /** Default `foreign`. */
   readonly keyOrigin?: KeyOrigin;
-  /** Refused with `version-mismatch` unless the stream holds exactly that many events. */
-  readonly expectedVersion?: number;
+  /** Refused with `version-mismatch` unless the stream holds exactly that many events, or any at all. */
+  readonly expectedVersion?: number | "existing";
   readonly principal: Principal;
   /** Epoch milliseconds; past it the command is refused if it has not been appended. */
   readonly deadline?: number;
@@ -69,7 +69,7 @@ export interface CommandItem extends Settle<Outcome> {
   readonly key: Key | undefined;
   /** Of command and raw input; present with a key. */
   readonly fingerprint: string | undefined;
-  readonly expectedVersion: number | undefined;
+  readonly expectedVersion: number | "existing" | undefined;
   readonly principal: Principal;
   readonly deadline: number;
   readonly context: Context;

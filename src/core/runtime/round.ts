@@ -160,7 +160,8 @@ export function decideRound(
 function obstacleOf(live: Live, item: CommandItem, version: number): HoldfastError | undefined {
   const { command, validated, expectedVersion } = item;
   if (validated.issues) return validationError(`${live.definition.name}.${command.name}`, validated.issues);
-  if (expectedVersion !== undefined && expectedVersion !== version) {
+  const matches = expectedVersion === "existing" ? version > 0 : expectedVersion === version;
+  if (expectedVersion !== undefined && !matches) {
     return new HoldfastError(
       "version-mismatch",
       `${describe(live.stream)} is at version ${version}, not ${expectedVersion}; read it again.`,
@@ -198,11 +199,13 @@ function checkSize(live: Live, item: CommandItem, entry: Entry, state: JsonValue
   if (timers > 0 && live.timers.size + timers > limits.timersMax) {
     throw new HoldfastError("too-many-timers", `${what} would set more than ${limits.timersMax} timers.`);
   }
-  // Measuring costs as much as the state is large, so it is done every so many commands, in proportion.
-  live.unmeasured++;
-  if (live.unmeasured * 4_096 < live.stateBytes && live.stateBytes * 2 < limits.stateBytesMax) return;
+  // Measuring costs as much as the state is large. It is done once per as many bytes of appends (64 KiB at least, a
+  // command counting for 4 KiB at least), and always where the limit is near.
+  live.grownBytes += size + 4_096;
+  const near = live.stateBytes + 2 * live.grownBytes > limits.stateBytesMax;
+  if (live.grownBytes < Math.max(live.stateBytes, 65_536) && !near) return;
   live.stateBytes = Buffer.byteLength(JSON.stringify(state));
-  live.unmeasured = 0;
+  live.grownBytes = 0;
   if (live.stateBytes <= limits.stateBytesMax) return;
   throw new HoldfastError(
     "entity-too-large",

@@ -29,7 +29,7 @@ export interface RuntimeOptions<Services> {
 /** How a command made in process is sent. */
 export interface CallOptions {
   readonly key?: string;
-  readonly expectedVersion?: number;
+  readonly expectedVersion?: number | "existing";
   /** Default: the system of tenant `default`. */
   readonly principal?: Principal;
   /** Epoch milliseconds. */

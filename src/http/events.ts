@@ -1,0 +1,48 @@
+import { HoldfastError } from "../core/errors.ts";
+import { json, type Answer } from "./answer.ts";
+import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
+import { shown, wantsEventStream } from "./headers.ts";
+import { inTime } from "./view.ts";
+
+const limitMax = 1_000;
+const limitDefault = 100;
+
+/** `GET /api/{entity}/{id}/events`: a page of the history, or the history as it happens (server-sent events). */
+export async function showEvents(http: HttpContext, exchange: EntityExchange): Promise<Answer> {
+  const { request, definition, id } = exchange;
+  const { headers } = request;
+  const principal = await principalOf(http, exchange);
+  const query = new URL(request.url).searchParams;
+  const after = wholeNumber("after", query.getAll("after"), { from: 0, to: Number.MAX_SAFE_INTEGER, otherwise: 0 });
+  const limit = wholeNumber("limit", query.getAll("limit"), { from: 1, to: limitMax, otherwise: limitDefault });
+  const view = { entity: definition.name, id, principal };
+  if (!wantsEventStream(headers)) {
+    return json(await inTime(http, http.runtime.history({ ...view, after, limit })));
+  }
+  // An empty one is what a client has that has not seen an event yet.
+  const last = headers.get("last-event-id") ?? "";
+  const from = last === "" ? after : wholeNumber("Last-Event-ID", [last], { from: 0, to: Number.MAX_SAFE_INTEGER });
+  const body = await http.streams.open({ view, after: from, limit, headOnly: request.method === "HEAD" });
+  return {
+    status: 200,
+    // The last one tells nginx and its like not to collect what should arrive at once.
+    headers: { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
+    body,
+  };
+}
+
+/** @throws HoldfastError `invalid-query` */
+function wholeNumber(
+  name: string,
+  values: readonly string[],
+  range: { readonly from: number; readonly to: number; readonly otherwise?: number },
+): number {
+  const [text] = values;
+  if (text === undefined && range.otherwise !== undefined) return range.otherwise;
+  const value = values.length === 1 && text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= range.from && value <= range.to) return value;
+  throw new HoldfastError(
+    "invalid-query",
+    `${name} is ${JSON.stringify(shown(values.join(", ")))}; it must be one whole number from ${range.from} to ${range.to}.`,
+  );
+}

@@ -1,0 +1,103 @@
+import { HoldfastError } from "../core/errors.ts";
+import type { Context } from "../core/runtime/requests.ts";
+
+/**
+ * An idempotency key, bare or as a quoted string; both forms are the same key. The rest of its rules is the core's.
+ * Source: RFC 8941, section 3.3.3 (strings); draft-ietf-httpapi-idempotency-key-header.
+ * @throws HoldfastError `invalid-idempotency-key` for a quote that is never closed, and what follows a closed one
+ */
+export function parseKeyHeader(text: string): string {
+  if (!text.startsWith('"')) return text;
+  const inner = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(text)?.[1];
+  if (inner === undefined) {
+    throw new HoldfastError(
+      "invalid-idempotency-key",
+      'A quoted idempotency key is printable ASCII between two quotes, with \\" and \\\\ for quotes and backslashes.',
+    );
+  }
+  return inner.replace(/\\(["\\])/g, "$1");
+}
+
+/**
+ * The version that a command expects: `"3"`, or `*` for any version but 0 (the entity must exist).
+ * @throws HoldfastError `invalid-if-match` for weak tags, lists and what is no version
+ */
+export function parseIfMatch(text: string): number | "existing" {
+  if (text === "*") return "existing";
+  const digits = /^"(0|[1-9]\d{0,15})"$/.exec(text)?.[1];
+  if (digits !== undefined && Number(digits) <= Number.MAX_SAFE_INTEGER) return Number(digits);
+  throw new HoldfastError(
+    "invalid-if-match",
+    'If-Match is one version in quotes, as ETag had it ("3"; "0" for an absent entity), or *.',
+  );
+}
+
+/**
+ * Whether a representation at that version is one that the client has already. Tags that are no versions match
+ * nothing; `*` matches every entity that exists. Source: RFC 9110, section 13.1.2 (weak comparison).
+ */
+export function noneMatches(text: string | null, version: number): boolean {
+  if (text === null) return false;
+  if (text.trim() === "*") return version > 0;
+  return text.split(",").some((tag) => tag.trim().replace(/^W\//, "") === `"${version}"`);
+}
+
+const correlationForm = /^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/;
+
+/** The caller's correlation id, if it is 1 to 128 printable ASCII characters. */
+export function correlationOf(headers: Headers): string | undefined {
+  const text = headers.get("x-correlation-id");
+  return text !== null && correlationForm.test(text) ? text : undefined;
+}
+
+const traceForm =
+  /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})($|-[\x21-\x7e]{0,256}$)/;
+
+/** The caller's `traceparent` in the form of version 00, or nothing. Source: W3C Trace Context, section 3.2. */
+export function traceOf(headers: Headers): string | undefined {
+  const text = headers.get("traceparent");
+  const [, version, fields, rest] = (text !== null && traceForm.exec(text)) || [];
+  // Version 00 ends here; later versions may have more, which is to be ignored.
+  if (fields === undefined || (version === "00" && rest !== "")) return undefined;
+  return `00-${fields}`;
+}
+
+export function contextOf(headers: Headers, correlation: string): Context {
+  const trace = traceOf(headers);
+  return trace === undefined ? { correlation } : { correlation, trace };
+}
+
+/** Whether the client asks for server-sent events by name. */
+export function wantsEventStream(headers: Headers): boolean {
+  const accept = headers.get("accept");
+  if (accept === null || !accept.includes("event-stream")) return false;
+  return accept.split(",").some((range) => /^\s*text\/event-stream\s*(;(?!.*q=0(\.0*)?\s*$).*)?$/i.test(range));
+}
+
+/** @throws HoldfastError `unsupported-media-type` unless the body is JSON in UTF-8, not compressed */
+export function checkMediaType(headers: Headers): void {
+  const encoding = headers.get("content-encoding");
+  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+    throw unsupported(`Content-Encoding "${shown(encoding)}" is not understood; send the body as it is.`);
+  }
+  const text = headers.get("content-type") ?? "";
+  const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
+  if (!/^application\/(?:json|[\w!#$&^.+-]+\+json)$/.test(type)) {
+    throw unsupported(`Content-Type "${shown(text)}" is not JSON; send application/json.`);
+  }
+  for (const parameter of parameters) {
+    const charset = /^charset\s*=\s*"?([^"]*)"?$/.exec(parameter)?.[1];
+    if (charset !== undefined && charset !== "utf-8" && charset !== "utf8") {
+      throw unsupported(`The charset "${shown(charset)}" is not understood; JSON is UTF-8.`);
+    }
+  }
+}
+
+function unsupported(message: string): HoldfastError {
+  return new HoldfastError("unsupported-media-type", message);
+}
+
+/** Of what a caller sent, as much as a message needs. */
+export function shown(text: string): string {
+  return text.length <= 100 ? text : `${text.slice(0, 100)}...`;
+}

@@ -1,0 +1,14 @@
+import { HoldfastError } from "../core/errors.ts";
+import type { Answer } from "./answer.ts";
+import type { Exchange } from "./exchange.ts";
+
+export const readMethods: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+export const writeMethods: readonly string[] = ["POST", "OPTIONS"];
+
+/** Answers OPTIONS; nothing for the other methods that are allowed. @throws HoldfastError `method-not-allowed` */
+export function refuseMethod({ request }: Exchange, allowed: readonly string[]): Answer | undefined {
+  const allow = allowed.join(", ");
+  if (request.method === "OPTIONS") return { status: 204, headers: { allow }, body: null };
+  if (allowed.includes(request.method)) return undefined;
+  throw new HoldfastError("method-not-allowed", `Allowed here: ${allow}.`, { details: allow });
+}

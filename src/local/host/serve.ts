@@ -1,0 +1,131 @@
+import { mkdir } from "node:fs/promises";
+import { isIPv6 } from "node:net";
+import { join } from "node:path";
+import type { App } from "../../core/entity/app.ts";
+import type { Journal } from "../../core/journal/port.ts";
+import { createRuntime, type Runtime } from "../../core/runtime/runtime.ts";
+import { createSystem, type System } from "../../core/runtime/system.ts";
+import { createHttp, type Http } from "../../http/create-http.ts";
+import { createSqliteJournal } from "../journal/sqlite.ts";
+import { localSettings, type LocalOptions, type LocalSettings } from "../options.ts";
+import { createListener } from "./listener.ts";
+import { createLogger } from "./logger.ts";
+import { createTrackedServer } from "./server.ts";
+import { onSignals } from "./signals.ts";
+import { databaseError, dataFolderError, listenError } from "./startup.ts";
+
+/** What was left when shutting down had to stop waiting. */
+export interface Closed {
+  /** Requests that were cut off; 0 if all was finished in time. */
+  readonly left: number;
+}
+
+/** An app that is being served. */
+export interface LocalHost {
+  /** `http://127.0.0.1:8080` */
+  readonly url: string;
+  readonly port: number;
+  readonly runtime: Runtime;
+  /**
+   * Stops accepting, ends event streams, finishes what is under way, closes the database. Resolves within
+   * `server.closeTimeoutMs` in any case; repeatable.
+   */
+  close(): Promise<Closed>;
+}
+
+/**
+ * Serves the app from this process, on a SQLite database in a folder. Any number of processes may share the folder.
+ * @throws HoldfastError `invalid-options`, `cannot-start` or one of the journal's, with a message that says what to do
+ */
+export async function serve<Services>(
+  app: App<unknown, Services>,
+  options: LocalOptions<Services> = {},
+): Promise<LocalHost> {
+  const settings = localSettings(options, process.env);
+  const log = settings.logger ?? createLogger(process.env["HOLDFAST_LOG"] || "info");
+  const system = createSystem({ log });
+  const journal = await openJournal(settings, system);
+  try {
+    return await start(app, settings, system, journal);
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+type ClosableJournal = Journal & { close(): void | Promise<void> };
+
+async function openJournal(settings: LocalSettings<unknown>, system: System): Promise<ClosableJournal> {
+  const { data, synchronous, journal } = settings;
+  if (journal) return { ...journal, close: () => {} };
+  const file = join(data, "holdfast.db");
+  await mkdir(data, { recursive: true }).catch((error: unknown) => {
+    throw dataFolderError(data, error);
+  });
+  try {
+    return createSqliteJournal({ file, system, synchronous });
+  } catch (error) {
+    throw databaseError(file, error);
+  }
+}
+
+async function start<Services>(
+  app: App<unknown, Services>,
+  settings: LocalSettings<Services>,
+  system: System,
+  journal: ClosableJournal,
+): Promise<LocalHost> {
+  const { services, limits, authenticate, host } = settings;
+  const { log } = system;
+  const runtime = createRuntime(app, {
+    journal,
+    system,
+    ...(services !== undefined && { services }),
+    ...(limits && { limits }),
+  });
+  // The listener brings the class that the HTTP layer answers with, and is asked for nothing before it listens.
+  const listener = createListener((request, env) => http.fetch(request, env));
+  const http: Http = createHttp(runtime, {
+    ...settings.http,
+    ...(authenticate && { authenticate }),
+    live: true,
+    Response: listener.Response,
+  });
+  const server = createTrackedServer(settings.server, listener, log);
+  const port = await server.listen(settings.port, host).catch((error: unknown) => {
+    throw listenError(host, settings.port, error);
+  });
+  const url = urlOf(host, port);
+  log.info({ url, data: settings.journal ? undefined : settings.data }, "listening");
+
+  async function shutDown(): Promise<Closed> {
+    log.info({}, "shutting down");
+    forgetSignals();
+    http.close();
+    const finished = server.drain().then(() => runtime.close());
+    const inTime = await Promise.race([finished.then(() => true), after(system, settings.server.closeTimeoutMs)]);
+    const left = inTime ? 0 : Math.max(1, server.cut());
+    if (left > 0) {
+      const { closeTimeoutMs } = settings.server;
+      log.error({ left, closeTimeoutMs }, `shutting down took too long: ${left} requests were cut off`);
+    }
+    await journal.close();
+    log.info({ left }, "stopped");
+    return { left };
+  }
+
+  let closing: Promise<Closed> | undefined;
+  const close = (): Promise<Closed> => (closing ??= shutDown());
+  const forgetSignals = settings.signals ? onSignals(close) : () => {};
+  return { url, port, runtime, close };
+}
+
+function after(system: System, ms: number): Promise<false> {
+  return new Promise((resolve) => void system.after(ms, () => resolve(false)));
+}
+
+/** An address to type, also where the host listens on all. */
+function urlOf(host: string, port: number): string {
+  const name = host === "0.0.0.0" || host === "::" ? "localhost" : isIPv6(host) ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}

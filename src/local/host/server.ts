@@ -1,0 +1,93 @@
+import { createServer, STATUS_CODES, type Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Logger } from "../../core/runtime/system.ts";
+import { problem } from "../../http/answer.ts";
+import type { ServerLimits } from "../options.ts";
+import type { Listener } from "./listener.ts";
+
+/** A node:http server that knows what it is busy with. */
+export interface TrackedServer {
+  /** Resolves with the port. Rejects with Node's error, e.g. `EADDRINUSE`. */
+  listen(port: number, host: string): Promise<number>;
+  /** Stops accepting, closes each connection after the answer that it waits for; resolves when none is left. */
+  drain(): Promise<void>;
+  /** Cuts what is left and tells how many requests that were. */
+  cut(): number;
+}
+
+export function createTrackedServer(limits: ServerLimits, listener: Listener, log: Logger): TrackedServer {
+  const server = createServer({
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.receiveTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+    maxHeaderSize: limits.headerBytesMax,
+  });
+  server.maxConnections = limits.connectionsMax;
+  server.timeout = limits.socketTimeoutMs;
+  // Requests under way on each connection. Node's own list of idle ones lacks those that have not sent anything yet.
+  const busy = new Map<Socket, number>();
+  let draining = false;
+
+  function settle(socket: Socket, change: 1 | -1): void {
+    const requests = (busy.get(socket) ?? 0) + change;
+    if (!socket.destroyed) busy.set(socket, requests);
+    if (draining && requests === 0) socket.destroySoon();
+  }
+
+  server.on("connection", (socket) => {
+    busy.set(socket, 0);
+    socket.once("close", () => busy.delete(socket));
+  });
+  server.on("request", (incoming, outgoing) => {
+    const { socket } = incoming;
+    if (draining) outgoing.shouldKeepAlive = false;
+    settle(socket, 1);
+    outgoing.once("close", () => settle(socket, -1));
+    listener.listen(incoming, outgoing);
+  });
+  server.on("clientError", refuse);
+  server.on("drop", () => log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"));
+
+  return {
+    listen: (port, host) => listen(server, port, host),
+    drain() {
+      draining = true;
+      const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+      for (const [socket, requests] of busy) if (requests === 0) socket.destroySoon();
+      return closed;
+    },
+    cut() {
+      const requests = [...busy.values()].reduce((sum, count) => sum + count, 0);
+      server.closeAllConnections();
+      return requests;
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+const refusals: { readonly [code: string]: readonly [status: number, code: string, detail: string] } = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "request-timeout", "The request did not arrive in time."],
+  HPE_HEADER_OVERFLOW: [431, "headers-too-large", "The request line and headers are too long."],
+};
+
+/** What the parser cannot read, or waits for too long: answered as well as it can be, then closed. */
+function refuse(error: Error & { readonly code?: string }, socket: import("node:stream").Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, code, detail] = refusals[error.code ?? ""] ?? [400, "malformed-request", "This is not HTTP."];
+  const { headers, body } = problem({ status, code, detail }, "");
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "connection: close"];
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  lines.push(`content-length: ${Buffer.byteLength(String(body))}`, "", String(body));
+  socket.end(lines.join("\r\n"), () => socket.destroy());
+}
