@@ -3,16 +3,16 @@ import { HoldfastError } from "../core/errors.ts";
 import type { Answer } from "./answer.ts";
 import { runCommand } from "./command.ts";
 import { showEvents } from "./events.ts";
-import { targetOf, type EntityExchange, type Exchange, type HttpContext } from "./exchange.ts";
+import type { EntityExchange, Exchange, HttpContext } from "./exchange.ts";
 import { shown } from "./headers.ts";
 import { readMethods, refuseMethod, writeMethods } from "./methods.ts";
-import { apiParts, decodeId, decodeName, rawPath } from "./path.ts";
+import { apiParts, decodeId, decodeName } from "./path.ts";
 import { showView } from "./view.ts";
 
 /** Routes what is below `/api`, by the path as it was sent: unknown names first, then the method, then the id. */
-export function answerApi(http: HttpContext, exchange: Exchange): Answer | Promise<Answer> {
+export function answerApi(http: HttpContext, exchange: Exchange, path: string): Answer | Promise<Answer> {
   const { about } = exchange;
-  const parts = apiParts(rawPath(targetOf(exchange)));
+  const parts = apiParts(path);
   if (parts === undefined) throw nothingHere();
   const definition = definitionOf(http, parts.entity);
   about.entity = definition.name;

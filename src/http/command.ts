@@ -3,12 +3,8 @@ import { HoldfastError } from "../core/errors.ts";
 import type { Outcome } from "../core/runtime/requests.ts";
 import { outcomeAnswer, type Answer } from "./answer.ts";
 import { createBody, streamBody, type Body } from "./body.ts";
-import { within } from "./deadline.ts";
 import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { contextOf, parseIfMatch, parseKeyHeader } from "./headers.ts";
-
-/** Past its deadline a command gets this long to tell by itself what became of it, milliseconds. */
-const graceMs = 100;
 
 /**
  * `POST /api/{entity}/{id}/{command}`. The runtime authorises, then calls back for the body; what is wrong with the
@@ -49,7 +45,7 @@ export async function runCommand(
       deadline,
       context: contextOf(headers, correlation),
     });
-    const outcome: Outcome = await within(runtime.system, settings.requestTimeoutMs + graceMs, work, () => late(body));
+    const outcome: Outcome = await http.deadlines.bound(work, () => late(body));
     return outcomeAnswer(outcome, correlation);
   } finally {
     body.release();

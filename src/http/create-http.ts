@@ -2,6 +2,7 @@ import { Hono, type Context } from "hono";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import { errorAnswer, json, type Answer } from "./answer.ts";
 import { answerApi, nothingHere } from "./api.ts";
+import { createDeadlines } from "./deadline.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { targetOf, type Exchange, type HttpContext, type HttpEnv } from "./exchange.ts";
 import { correlationOf } from "./headers.ts";
@@ -20,7 +21,10 @@ export interface Http {
   close(): void;
 }
 
-type Handler = (exchange: Exchange) => Answer | Promise<Answer>;
+/** Past its deadline a command gets this long to tell by itself what became of it, milliseconds. */
+const graceMs = 100;
+
+type Handler = (exchange: Exchange, path: string) => Answer | Promise<Answer>;
 type Route = (c: Context<{ Bindings: HttpEnv }>) => Promise<Response>;
 
 /**
@@ -37,20 +41,22 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
     settings,
     bodies: { bytesMax: settings.bodiesBytesMax, bytes: 0 },
     streams: createEventStreams(runtime, settings),
+    deadlines: createDeadlines(system, settings.requestTimeoutMs + graceMs),
   };
   let closing = false;
   let document: Answer | undefined;
 
   /** Runs a handler, turns whatever comes of it into the response, and writes the request's one line. */
   function answered(route: string, handler: Handler): Route {
-    return async ({ req: { raw: request }, env }) => {
+    return async ({ req, env }) => {
       const from = system.now();
+      const request = req.raw;
       const { method, headers } = request;
       const correlation = correlationOf(headers) ?? system.newId();
       const about: Exchange["about"] = { route };
       let answer: Answer;
       try {
-        answer = await handler({ request, env, correlation, about });
+        answer = await handler({ request, env, correlation, about }, req.path);
       } catch (error) {
         answer = errorAnswer(error, correlation, settings.challenge);
         if (publicError(error).unexpected) {
@@ -73,7 +79,7 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
   }
 
   function reading(route: string, handler: Handler): Route {
-    return answered(route, (exchange) => refuseMethod(exchange, readMethods) ?? handler(exchange));
+    return answered(route, (exchange) => refuseMethod(exchange, readMethods) ?? handler(exchange, ""));
   }
 
   const app = new Hono<{ Bindings: HttpEnv }>({
@@ -91,7 +97,7 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
   );
   app.all(
     "/api/*",
-    answered("/api/*", (exchange) => answerApi(http, exchange)),
+    answered("/api/*", (exchange, path) => answerApi(http, exchange, path)),
   );
   app.notFound(
     answered("*", () => {
@@ -103,6 +109,7 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
     close() {
       closing = true;
       http.streams.close();
+      http.deadlines.close();
     },
   };
 }

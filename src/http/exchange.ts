@@ -2,6 +2,7 @@ import type { EntityDefinition } from "../core/entity/definition.ts";
 import type { Principal } from "../core/entity/types.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import type { BodyBudget, BodySource } from "./body.ts";
+import type { Deadlines } from "./deadline.ts";
 import type { EventStreams } from "./event-stream.ts";
 import type { HttpSettings } from "./options.ts";
 
@@ -19,6 +20,8 @@ export interface HttpContext {
   readonly settings: HttpSettings;
   readonly bodies: BodyBudget;
   readonly streams: EventStreams;
+  /** `requestTimeoutMs`, and a moment for what ends by itself just then. */
+  readonly deadlines: Deadlines;
 }
 
 /** One request on its way to an answer. */

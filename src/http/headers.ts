@@ -1,4 +1,5 @@
 import { HoldfastError } from "../core/errors.ts";
+import { jsonType } from "./answer.ts";
 import type { Context } from "../core/runtime/requests.ts";
 
 /**
@@ -81,6 +82,7 @@ export function checkMediaType(headers: Headers): void {
     throw unsupported(`Content-Encoding "${shown(encoding)}" is not understood; send the body as it is.`);
   }
   const text = headers.get("content-type") ?? "";
+  if (text === jsonType) return;
   const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
   if (!/^application\/(?:json|[\w!#$&^.+-]+\+json)$/.test(type)) {
     throw unsupported(`Content-Type "${shown(text)}" is not JSON; send application/json.`);

@@ -7,8 +7,9 @@ export const writeMethods: readonly string[] = ["POST", "OPTIONS"];
 
 /** Answers OPTIONS; nothing for the other methods that are allowed. @throws HoldfastError `method-not-allowed` */
 export function refuseMethod({ request }: Exchange, allowed: readonly string[]): Answer | undefined {
+  const { method } = request;
+  if (method !== "OPTIONS" && allowed.includes(method)) return undefined;
   const allow = allowed.join(", ");
-  if (request.method === "OPTIONS") return { status: 204, headers: { allow }, body: null };
-  if (allowed.includes(request.method)) return undefined;
+  if (method === "OPTIONS") return { status: 204, headers: { allow }, body: null };
   throw new HoldfastError("method-not-allowed", `Allowed here: ${allow}.`, { details: allow });
 }

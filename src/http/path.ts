@@ -1,6 +1,8 @@
 import { HoldfastError } from "../core/errors.ts";
 import { checkId } from "../core/entity/names.ts";
 
+const api = "/api/";
+
 /**
  * The path of a request target as it was sent: no decoding, no removal of dot segments. Routing on a normalised path
  * would let `/api/cart/%2e%2e/addItem` reach somebody else than it names.
@@ -19,9 +21,14 @@ export function rawPath(target: string): string {
 export function apiParts(
   path: string,
 ): { readonly entity: string; readonly id: string; readonly command: string | undefined } | undefined {
-  const [empty, api, entity, id, command, ...rest] = path.split("/");
-  if (empty !== "" || api !== "api" || entity === undefined || id === undefined || rest.length > 0) return undefined;
-  return { entity, id, command };
+  if (!path.startsWith(api)) return undefined;
+  const afterEntity = path.indexOf("/", api.length);
+  if (afterEntity === -1) return undefined;
+  const entity = path.slice(api.length, afterEntity);
+  const afterId = path.indexOf("/", afterEntity + 1);
+  if (afterId === -1) return { entity, id: path.slice(afterEntity + 1), command: undefined };
+  const command = path.slice(afterId + 1);
+  return command.includes("/") ? undefined : { entity, id: path.slice(afterEntity + 1, afterId), command };
 }
 
 /** A name in a path; `undefined` if it cannot be one. */
@@ -29,12 +36,16 @@ export function decodeName(segment: string): string | undefined {
   return segment.includes("%") ? decode(segment) : segment;
 }
 
+/** Most ids: nothing to decode, and none of the rules can be broken. */
+const plainId = /^[A-Za-z0-9_-]{1,128}$/;
+
 /**
  * The id in a path: percent-decoded once, strictly.
  * @throws HoldfastError `invalid-id` for malformed escapes, overlong or broken UTF-8, raw characters outside printable
  * ASCII, and what no id may hold
  */
 export function decodeId(segment: string): string {
+  if (plainId.test(segment)) return segment;
   const id = decode(segment);
   if (id === undefined) {
     throw new HoldfastError(

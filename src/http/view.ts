@@ -1,6 +1,5 @@
 import { HoldfastError } from "../core/errors.ts";
 import { etag, json, type Answer } from "./answer.ts";
-import { within } from "./deadline.ts";
 import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { noneMatches } from "./headers.ts";
 
@@ -15,8 +14,8 @@ export async function showView(http: HttpContext, exchange: EntityExchange): Pro
 }
 
 /** A read that takes too long is given up: it has no effects that anybody could wonder about. */
-export function inTime<T>({ runtime, settings }: HttpContext, work: Promise<T>): Promise<T> {
-  return within(runtime.system, settings.requestTimeoutMs, work, () => {
+export function inTime<T>({ deadlines }: HttpContext, work: Promise<T>): Promise<T> {
+  return deadlines.bound(work, () => {
     return new HoldfastError("deadline-exceeded", "The read took too long.", { retry: "later", retryAfterMs: 1_000 });
   });
 }

@@ -8,7 +8,8 @@ type Fetch = (request: Request, env: HttpEnv) => Promise<Response>;
 
 /** What a node:http server calls, and the class of responses that it sends fastest. */
 export interface Listener {
-  readonly listen: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+  /** Resolves once the whole answer was handed to `outgoing`. */
+  readonly listen: (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
   readonly Response: typeof Response;
 }
 
@@ -29,7 +30,7 @@ export function createListener(fetch: Fetch): Listener {
     const listen = getRequestListener((request, { incoming }) => fetch(request, envOf(incoming as IncomingMessage)), {
       errorHandler: malformedRequest,
     });
-    return { listen: (incoming, outgoing) => void listen(incoming, outgoing), Response: scope.Response };
+    return { listen, Response: scope.Response };
   } finally {
     for (const [name, descriptor] of before) Object.defineProperty(scope, name, descriptor);
   }

@@ -91,7 +91,7 @@ async function start<Services>(
     live: true,
     Response: listener.Response,
   });
-  const server = createTrackedServer(settings.server, listener, log);
+  const server = createTrackedServer(settings.server, listener, system);
   const port = await server.listen(settings.port, host).catch((error: unknown) => {
     throw listenError(host, settings.port, error);
   });

@@ -1,6 +1,7 @@
 import { createServer, STATUS_CODES, type Server } from "node:http";
 import type { Socket } from "node:net";
-import type { Logger } from "../../core/runtime/system.ts";
+import type { Duplex } from "node:stream";
+import type { System } from "../../core/runtime/system.ts";
 import { problem } from "../../http/answer.ts";
 import type { ServerLimits } from "../options.ts";
 import type { Listener } from "./listener.ts";
@@ -15,7 +16,7 @@ export interface TrackedServer {
   cut(): number;
 }
 
-export function createTrackedServer(limits: ServerLimits, listener: Listener, log: Logger): TrackedServer {
+export function createTrackedServer(limits: ServerLimits, listener: Listener, system: System): TrackedServer {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.receiveTimeoutMs,
@@ -26,39 +27,42 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, lo
   server.maxConnections = limits.connectionsMax;
   server.timeout = limits.socketTimeoutMs;
   // Requests under way on each connection. Node's own list of idle ones lacks those that have not sent anything yet.
-  const busy = new Map<Socket, number>();
+  const busy = new Map<Socket, { requests: number }>();
   let draining = false;
 
-  function settle(socket: Socket, change: 1 | -1): void {
-    const requests = (busy.get(socket) ?? 0) + change;
-    if (!socket.destroyed) busy.set(socket, requests);
-    if (draining && requests === 0) socket.destroySoon();
+  function closeIfIdle(socket: Socket): void {
+    if (busy.get(socket)?.requests === 0) socket.destroySoon();
   }
 
   server.on("connection", (socket) => {
-    busy.set(socket, 0);
+    busy.set(socket, { requests: 0 });
     socket.once("close", () => busy.delete(socket));
   });
-  server.on("request", (incoming, outgoing) => {
+  server.on("request", async (incoming, outgoing) => {
     const { socket } = incoming;
+    const connection = busy.get(socket);
     if (draining) outgoing.shouldKeepAlive = false;
-    settle(socket, 1);
-    outgoing.once("close", () => settle(socket, -1));
-    listener.listen(incoming, outgoing);
+    if (connection) connection.requests++;
+    await listener.listen(incoming, outgoing);
+    if (connection) connection.requests--;
+    // Not before a pipelined answer that waited for this one is on its way.
+    if (draining) system.soon(() => closeIfIdle(socket));
   });
   server.on("clientError", refuse);
-  server.on("drop", () => log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"));
+  server.on("drop", () =>
+    system.log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"),
+  );
 
   return {
     listen: (port, host) => listen(server, port, host),
     drain() {
       draining = true;
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-      for (const [socket, requests] of busy) if (requests === 0) socket.destroySoon();
+      for (const socket of busy.keys()) closeIfIdle(socket);
       return closed;
     },
     cut() {
-      const requests = [...busy.values()].reduce((sum, count) => sum + count, 0);
+      const requests = [...busy.values()].reduce((sum, connection) => sum + connection.requests, 0);
       server.closeAllConnections();
       return requests;
     },
@@ -82,7 +86,7 @@ const refusals: { readonly [code: string]: readonly [status: number, code: strin
 };
 
 /** What the parser cannot read, or waits for too long: answered as well as it can be, then closed. */
-function refuse(error: Error & { readonly code?: string }, socket: import("node:stream").Duplex): void {
+function refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const [status, code, detail] = refusals[error.code ?? ""] ?? [400, "malformed-request", "This is not HTTP."];
   const { headers, body } = problem({ status, code, detail }, "");

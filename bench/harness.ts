@@ -1,0 +1,110 @@
+import { performance } from "node:perf_hooks";
+
+/** What a row has to hold: its ratio if it has one, else its value. */
+export type Bound = { readonly floor: number } | { readonly ceiling: number };
+
+/** One line of the table, and one element of the file that `--json` writes. */
+export interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** Median over the rounds of Holdfast's figure divided by that of `against`, both of the same round. */
+  readonly ratio: number | null;
+  readonly against: string | null;
+  readonly bound: Bound | null;
+}
+
+/** What a benchmark gets from the program that runs it. */
+export interface Bench {
+  /** Less work and fewer rounds. */
+  readonly quick: boolean;
+  readonly rounds: number;
+  /** An empty folder of this run for data files; removed at the end. */
+  readonly folder: string;
+  /** Says what is being measured. */
+  progress(text: string): void;
+  /** Makes what several benchmarks share, once per run; it is closed at the end of the run. */
+  shared<T>(make: (bench: Bench) => Promise<Shared<T>>): Promise<T>;
+}
+
+export interface Shared<T> {
+  readonly value: T;
+  close(): Promise<void>;
+}
+
+/** A unit that can be asked for by name: one comparison, one or more rows. */
+export interface Benchmark {
+  /** `[a-z0-9-]+` */
+  readonly name: string;
+  run(bench: Bench): Promise<readonly Row[]>;
+}
+
+/** @throws RangeError for no numbers, or where one of them is none */
+export function median(numbers: readonly number[]): number {
+  if (numbers.length === 0 || numbers.some(Number.isNaN)) throw new RangeError("The median needs numbers.");
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+export interface Comparison {
+  /** Median of the second side's figures. */
+  readonly value: number;
+  /** Median of the first side's figures. */
+  readonly baseline: number;
+  /** Median of the per-round ratios, second to first. */
+  readonly ratio: number;
+}
+
+/** One round of one side: its figure (commands per second, or milliseconds). */
+export type Side = (round: number) => number | Promise<number>;
+
+/** Measures two sides in turn, A B A B ..., so that the noise of a shared machine hits both. */
+export async function compare(bench: Bench, what: string, baseline: Side, side: Side): Promise<Comparison> {
+  const figures: { readonly a: number; readonly b: number }[] = [];
+  for (let round = 1; round <= bench.rounds; round++) {
+    bench.progress(`${what}: round ${round} of ${bench.rounds}`);
+    const a = await baseline(round);
+    const b = await side(round);
+    figures.push({ a, b });
+  }
+  return comparison(figures);
+}
+
+/** @throws RangeError for no rounds */
+export function comparison(figures: readonly { readonly a: number; readonly b: number }[]): Comparison {
+  return {
+    value: median(figures.map(({ b }) => b)),
+    baseline: median(figures.map(({ a }) => a)),
+    ratio: median(figures.map(({ a, b }) => b / a)),
+  };
+}
+
+/** True if the row has no bound or keeps to it. */
+export function holds({ value, ratio, bound }: Row): boolean {
+  if (bound === null) return true;
+  const figure = ratio ?? value;
+  return "floor" in bound ? figure >= bound.floor : figure <= bound.ceiling;
+}
+
+/** Milliseconds that the work takes. */
+export async function timed(work: () => unknown): Promise<number> {
+  const from = performance.now();
+  await work();
+  return performance.now() - from;
+}
+
+/** Operations per second. */
+export async function perSecond(count: number, work: () => unknown): Promise<number> {
+  return (count / (await timed(work))) * 1_000;
+}
+
+/** Runs `one(0)` to `one(count - 1)`, never more than `width` of them at the same time, each slot refilled at once. */
+export async function atOnce(width: number, count: number, one: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const slots = Array.from({ length: Math.min(width, count) }, async () => {
+    while (next < count) await one(next++);
+  });
+  await Promise.all(slots);
+}

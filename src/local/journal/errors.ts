@@ -1,0 +1,73 @@
+import { HoldfastError } from "../../core/errors.ts";
+
+/** Primary result codes. Source: https://sqlite.org/rescode.html */
+const codes = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cantOpen: 14,
+  notADatabase: 26,
+} as const;
+
+function resultCode(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { errcode } = error as { readonly errcode?: unknown };
+  // The low byte is the primary code, the rest says more.
+  return typeof errcode === "number" ? errcode & 0xff : undefined;
+}
+
+/** Another connection holds the lock: nothing was done, a later attempt may work. */
+export function isBusy(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === codes.busy || code === codes.locked;
+}
+
+/** True if SQLite says that the transaction certainly was not committed. */
+export function isDefinite(error: unknown): boolean {
+  const code = resultCode(error);
+  return code !== undefined && code !== codes.ioError;
+}
+
+/** The one translation of what `node:sqlite` throws. */
+export function translated(error: unknown, file: string): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  switch (resultCode(error)) {
+    case codes.busy:
+    case codes.locked:
+      return new HoldfastError("overloaded", `${file} is locked by another process.`, {
+        retry: "later",
+        retryAfterMs: 1_000,
+        cause: error,
+      });
+    case codes.full:
+      return new HoldfastError("journal-full", `There is no room left for ${file}; nothing was stored. Free some.`, {
+        retry: "later",
+        retryAfterMs: 5_000,
+        cause: error,
+      });
+    case codes.corrupt:
+    case codes.notADatabase:
+      return new HoldfastError(
+        "journal-corrupt",
+        `${file} is damaged or no journal (${text}). Restore it from a backup.`,
+        {
+          cause: error,
+        },
+      );
+    case codes.readOnly:
+    case codes.cantOpen:
+      return new HoldfastError("journal-unavailable", `${file} cannot be opened for writing (${text}).`, {
+        cause: error,
+      });
+    default:
+      return new HoldfastError("journal-failed", `${file}: ${text}`, {
+        retry: "later",
+        retryAfterMs: 1_000,
+        cause: error,
+      });
+  }
+}

@@ -1,0 +1,145 @@
+import type { DatabaseSync } from "node:sqlite";
+import { HoldfastError } from "../../core/errors.ts";
+import { isBusy, isDefinite, translated } from "./errors.ts";
+import type { SqliteOptions } from "./options.ts";
+import type { Statements } from "./statements.ts";
+
+export interface Group {
+  /**
+   * Runs `work` inside a transaction that it shares with whatever else is pending, and resolves with its result once
+   * that is committed. If a member of the group throws, each runs again in a transaction of its own: fates are not
+   * shared, and `work` must not mind running twice.
+   * @throws HoldfastError definite where nothing was stored, `outcome-unknown` where SQLite could not say
+   */
+  write<T>(work: () => T): Promise<T>;
+  /** Resolves when nothing is pending. */
+  idle(): Promise<void>;
+  /** Transactions committed so far. */
+  transactions(): number;
+}
+
+interface Pending {
+  readonly work: () => unknown;
+  readonly until: number;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Groups writes: what is pending when the event loop comes round shares one transaction and one fsync. `undone` is
+ * called after something that `work` did was rolled back.
+ */
+export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOptions, undone: () => void): Group {
+  const { file, system, appendTimeoutMs = 10_000, groupMax = 1_000 } = options;
+  let queue: Pending[] = [];
+  let scheduled = false;
+  let transactions = 0;
+  let attempts = 0;
+  let waiting: (() => void)[] = [];
+
+  function schedule(delayMs: number): void {
+    scheduled = true;
+    if (delayMs === 0) system.soon(flush);
+    else system.after(delayMs, flush);
+  }
+
+  function flush(): void {
+    scheduled = false;
+    try {
+      sql.begin.run();
+    } catch (error) {
+      if (isBusy(error)) return waitForLock();
+      return failAll(queue.splice(0), translated(error, file));
+    }
+    attempts = 0;
+    const group = queue.splice(0, groupMax);
+    if (!runTogether(group)) for (const pending of group) runAlone(pending);
+    if (queue.length > 0) schedule(0);
+    else settleIdle();
+  }
+
+  /** False if one of them failed: then all is undone, and each has to run alone, to fail or succeed on its own. */
+  function runTogether(group: readonly Pending[]): boolean {
+    const results: unknown[] = [];
+    try {
+      for (const { work } of group) results.push(work());
+    } catch (error) {
+      undo();
+      if (group.length > 1) return false;
+      failAll(group, translated(error, file));
+      return true;
+    }
+    commit(group, results);
+    return true;
+  }
+
+  function runAlone(pending: Pending): void {
+    try {
+      sql.begin.run();
+    } catch (error) {
+      return failAll([pending], translated(error, file));
+    }
+    runTogether([pending]);
+  }
+
+  /** Ends the transaction without a trace, unless SQLite has done so already. */
+  function undo(): void {
+    if (db.isTransaction) sql.rollback.run();
+    undone();
+  }
+
+  function commit(group: readonly Pending[], results: readonly unknown[]): void {
+    try {
+      sql.commit.run();
+      transactions++;
+    } catch (error) {
+      // Still open: certainly not committed. Else SQLite ended it by itself, and only some codes say how.
+      const definite = db.isTransaction || isDefinite(error);
+      undo();
+      const cause = translated(error, file);
+      const unknown = new HoldfastError("outcome-unknown", `The commit to ${file} failed.`, { retry: "later", cause });
+      return failAll(group, definite ? cause : unknown);
+    }
+    for (const [i, { resolve }] of group.entries()) resolve(results[i]);
+  }
+
+  /** Another process writes: wait without blocking, and refuse what has waited too long. */
+  function waitForLock(): void {
+    const now = system.now();
+    const late = queue.filter(({ until }) => until <= now);
+    queue = queue.filter(({ until }) => until > now);
+    failAll(
+      late,
+      new HoldfastError("overloaded", `${file} was locked by another process for ${appendTimeoutMs} ms.`, {
+        retry: "later",
+        retryAfterMs: 1_000,
+      }),
+    );
+    if (queue.length === 0) return settleIdle();
+    attempts++;
+    schedule(Math.min(50, 1 + attempts) * (0.5 + system.random()));
+  }
+
+  function failAll(group: readonly Pending[], error: HoldfastError): void {
+    for (const { reject } of group) reject(error);
+    if (queue.length === 0) settleIdle();
+  }
+
+  function settleIdle(): void {
+    const resolves = waiting;
+    waiting = [];
+    for (const resolve of resolves) resolve();
+  }
+
+  return {
+    write<T>(work: () => T) {
+      return new Promise<T>((resolve, reject) => {
+        // `resolve` gets what `work` returned.
+        queue.push({ work, until: system.now() + appendTimeoutMs, resolve: resolve as Pending["resolve"], reject });
+        if (!scheduled) schedule(0);
+      });
+    },
+    idle: () => new Promise((resolve) => (queue.length === 0 && !scheduled ? resolve() : void waiting.push(resolve))),
+    transactions: () => transactions,
+  };
+}

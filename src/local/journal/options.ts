@@ -1,0 +1,50 @@
+import { HoldfastError } from "../../core/errors.ts";
+import type { System } from "../../core/runtime/system.ts";
+
+export interface SqliteOptions {
+  /** Path of the database; its folder must exist. `:memory:` for tests. */
+  readonly file: string;
+  readonly system: System;
+  /**
+   * `full` (default): what was acknowledged survives a power failure. `normal`: it survives the process, but a power
+   * failure may lose the newest commits; several times faster.
+   */
+  readonly synchronous?: "full" | "normal";
+  /** How long an append waits for other processes' locks before it is refused with `overloaded`. Default 10,000. */
+  readonly appendTimeoutMs?: number;
+  /** How long SQLite itself waits for a lock, blocking the event loop. Default 2. */
+  readonly busyTimeoutMs?: number;
+  /** Appends that share one transaction. Default 1,000. */
+  readonly groupMax?: number;
+  /** Largest size of the file, in bytes; past it `journal-full`. Default: none. */
+  readonly fileBytesMax?: number;
+}
+
+const known: ReadonlySet<string> = new Set([
+  "file",
+  "system",
+  "synchronous",
+  "appendTimeoutMs",
+  "busyTimeoutMs",
+  "groupMax",
+  "fileBytesMax",
+]);
+
+/** @throws HoldfastError `invalid-options` */
+export function checkSqliteOptions(options: SqliteOptions): void {
+  for (const key of Object.keys(options)) {
+    if (!known.has(key)) {
+      throw new HoldfastError(
+        "invalid-options",
+        `Unknown option "${key}" of the journal. Known: ${[...known].join(", ")}.`,
+      );
+    }
+  }
+  const { synchronous = "full" } = options;
+  if (synchronous !== "full" && synchronous !== "normal") {
+    throw new HoldfastError(
+      "invalid-options",
+      `synchronous is "full" or "normal", not ${JSON.stringify(synchronous)}.`,
+    );
+  }
+}

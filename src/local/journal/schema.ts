@@ -1,0 +1,80 @@
+import type { DatabaseSync } from "node:sqlite";
+import { HoldfastError } from "../../core/errors.ts";
+
+/**
+ * The versions of the file, oldest first: each step turns version n into n + 1, in a transaction of its own. Steps are
+ * never edited, only added. The version stands in `user_version`.
+ *
+ * - `records`: `position` is the order of commits over all streams (the relay's cursor); the unique index is the
+ *   conditional key.
+ * - `keys`: the key index. `derived` is not stored: the hash tells the kinds apart.
+ * - `snapshots`: one row per stream; the horizons only ever grow.
+ */
+const steps: readonly string[] = [
+  `CREATE TABLE streams (
+     id INTEGER PRIMARY KEY,
+     tenant TEXT NOT NULL,
+     entity TEXT NOT NULL,
+     name TEXT NOT NULL,
+     UNIQUE (tenant, entity, name)
+   ) STRICT;
+   CREATE TABLE records (
+     position INTEGER PRIMARY KEY AUTOINCREMENT,
+     stream INTEGER NOT NULL,
+     sequence INTEGER NOT NULL,
+     id TEXT NOT NULL,
+     previous TEXT NOT NULL,
+     time INTEGER NOT NULL,
+     version INTEGER NOT NULL,
+     entries TEXT NOT NULL,
+     UNIQUE (stream, sequence)
+   ) STRICT;
+   CREATE TABLE keys (
+     stream INTEGER NOT NULL,
+     hash TEXT NOT NULL,
+     sequence INTEGER NOT NULL,
+     PRIMARY KEY (stream, hash)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE snapshots (
+     stream INTEGER PRIMARY KEY,
+     horizon_foreign INTEGER NOT NULL,
+     horizon_derived INTEGER NOT NULL,
+     sequence INTEGER NOT NULL,
+     revision INTEGER NOT NULL,
+     body TEXT NOT NULL
+   ) STRICT;`,
+];
+
+/** The version that this code reads and writes. */
+export const schemaVersion: number = steps.length;
+
+/**
+ * Brings the file to this code's version. Two processes may do so at once: the second finds it done.
+ * @throws HoldfastError `journal-version` if newer code has written the file
+ */
+export function migrate(db: DatabaseSync, file: string): void {
+  for (let version = versionOf(db); version < schemaVersion; version = versionOf(db)) {
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      if (versionOf(db) === version) {
+        db.exec(steps[version] ?? "");
+        db.exec(`PRAGMA user_version = ${version + 1}`);
+      }
+      db.exec("COMMIT");
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+  const found = versionOf(db);
+  if (found > schemaVersion) {
+    throw new HoldfastError(
+      "journal-version",
+      `${file} is of version ${found}, written by a newer Holdfast; this one knows up to ${schemaVersion}. Upgrade it.`,
+    );
+  }
+}
+
+function versionOf(db: DatabaseSync): number {
+  return Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
+}

@@ -1,0 +1,1 @@
+export { createMemoryJournal } from "./journal.ts";

@@ -1,0 +1,101 @@
+import type { Horizon, Journal, KeyPage, Snapshot, StoredRecord, StreamId } from "../core/journal/port.ts";
+
+interface Stream {
+  readonly id: string;
+  readonly records: StoredRecord[];
+  snapshot: Snapshot | undefined;
+  horizon: Horizon;
+  readonly pages: Map<number, KeyPage>;
+}
+
+/**
+ * A journal in this process's memory, for tests and simulations; it keeps its keys in pages, as stores without a
+ * secondary index do. Nothing is durable. Records and snapshots are frozen, so no caller can change what is stored.
+ */
+export function createMemoryJournal(): Journal {
+  const streams = new Map<string, Map<string, Stream>>();
+
+  function find({ tenant, entity, id }: StreamId): Stream | undefined {
+    return streams.get(`${tenant}/${entity}`)?.get(id);
+  }
+
+  function findOrCreate(stream: StreamId): Stream {
+    const name = `${stream.tenant}/${stream.entity}`;
+    const ofEntity = streams.get(name) ?? new Map<string, Stream>();
+    streams.set(name, ofEntity);
+    const found = ofEntity.get(stream.id);
+    if (found) return found;
+    const created: Stream = {
+      id: stream.id,
+      records: [],
+      snapshot: undefined,
+      horizon: { foreign: 0, derived: 0 },
+      pages: new Map(),
+    };
+    ofEntity.set(stream.id, created);
+    return created;
+  }
+
+  return {
+    keys: {
+      kind: "pages",
+      async load(stream, from, to) {
+        const pages = [...(find(stream)?.pages.values() ?? [])];
+        return pages.filter(({ sequence }) => sequence >= from && sequence <= to).map(({ body }) => body);
+      },
+    },
+    async load(stream, after) {
+      const found = find(stream);
+      if (found === undefined) return { records: [] };
+      const { snapshot, horizon, records } = found;
+      if (after !== undefined) return { records: records.slice(after) };
+      if (snapshot === undefined) return { records: records.slice() };
+      return { snapshot: { ...snapshot, horizon }, records: records.slice(snapshot.sequence) };
+    },
+    async append({ stream, record }) {
+      const { records } = findOrCreate(stream);
+      const standing = records[record.sequence - 1];
+      if (standing) return standing.id === record.id ? "stored" : "taken";
+      // An array has no gaps; a real store would take it, and loading would report the broken chain.
+      if (record.sequence !== records.length + 1) throw new RangeError(`append at ${record.sequence} leaves a gap`);
+      records.push(Object.freeze({ ...record }));
+      return "stored";
+    },
+    async record(stream, sequence) {
+      return find(stream)?.records[sequence - 1];
+    },
+    async history(stream, { after, limit }) {
+      return find(stream)?.records.slice(after, after + limit) ?? [];
+    },
+    async saveSnapshot(stream, snapshot, keys) {
+      const found = findOrCreate(stream);
+      if (keys?.page) found.pages.set(keys.page.sequence, Object.freeze({ ...keys.page }));
+      found.horizon = {
+        foreign: Math.max(found.horizon.foreign, snapshot.horizon.foreign),
+        derived: Math.max(found.horizon.derived, snapshot.horizon.derived),
+      };
+      if (isNewer(snapshot, found.snapshot)) found.snapshot = Object.freeze({ ...snapshot });
+    },
+    async streams({ tenant, entity, after, limit }) {
+      const ids = [...(streams.get(`${tenant}/${entity}`)?.values() ?? [])]
+        .filter(({ records }) => records.length > 0)
+        .map(({ id }) => Buffer.from(id))
+        .toSorted((a, b) => Buffer.compare(a, b));
+      const from = after === undefined ? 0 : ids.findIndex((id) => Buffer.compare(id, Buffer.from(after)) > 0);
+      return from < 0 ? [] : ids.slice(from, from + limit).map((id) => id.toString());
+    },
+    async erase(stream, tombstone) {
+      const found = find(stream);
+      if (found === undefined) return;
+      for (const [i, record] of found.records.entries()) {
+        if (record.sequence < tombstone) found.records[i] = Object.freeze({ ...record, entries: "[]" });
+      }
+      found.pages.clear();
+    },
+  };
+}
+
+function isNewer(snapshot: Snapshot, than: Snapshot | undefined): boolean {
+  if (than === undefined || snapshot.revision > than.revision) return true;
+  return snapshot.revision === than.revision && snapshot.sequence > than.sequence;
+}

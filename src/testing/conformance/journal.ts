@@ -1,0 +1,1 @@
+export const journalConformance: readonly never[] = [];
