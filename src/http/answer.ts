@@ -6,7 +6,6 @@ import { publicError, titleOf } from "./status.ts";
 /** What is sent back, before it becomes the host's kind of response. */
 export interface Answer {
   readonly status: number;
-  /** Names in lower case. */
   readonly headers: { readonly [name: string]: string };
   readonly body: string | ReadableStream<Uint8Array> | null;
   /** The problem's code, for the log. */
@@ -15,7 +14,9 @@ export interface Answer {
 
 /** RFC 9457 problem details, as every error of Holdfast's HTTP interface looks. */
 export interface Problem {
-  /** The reason phrase of the status; `type` is absent, that is `about:blank`. */
+  /** `code` says more than a type could; RFC 9457, section 4.2.1. */
+  readonly type: "about:blank";
+  /** The reason phrase of the status. */
   readonly title: string;
   readonly status: number;
   /** Stable, part of the contract. */
@@ -37,7 +38,7 @@ export const jsonType = "application/json";
 export const problemType = "application/problem+json";
 
 export function json(value: JsonValue | object, headers: Answer["headers"] = {}): Answer {
-  return { status: 200, headers: { "content-type": jsonType, ...headers }, body: JSON.stringify(value) };
+  return { status: 200, headers: { "Content-Type": jsonType, ...headers }, body: JSON.stringify(value) };
 }
 
 /** An entity tag: the number of events in the stream, quoted. */
@@ -47,8 +48,8 @@ export function etag(version: number): string {
 
 /** The answer to a command that was decided: the reply, nothing, or the rejection. */
 export function outcomeAnswer(outcome: Outcome, correlation: string): Answer {
-  const headers: Record<string, string> = { etag: etag(outcome.version) };
-  if (outcome.replayed) headers["idempotency-replayed"] = "true";
+  const headers: Record<string, string> = { ETag: etag(outcome.version) };
+  if (outcome.replayed) headers["Idempotency-Replayed"] = "true";
   if (outcome.ok) {
     return outcome.reply === undefined ? { status: 204, headers, body: null } : json(outcome.reply, headers);
   }
@@ -61,12 +62,12 @@ export function errorAnswer(error: unknown, correlation: string, challenge = "Be
   const { status, code, detail } = publicError(error);
   const headers: Record<string, string> = {};
   const known = isHoldfastError(error) ? error : undefined;
-  if (status === 401) headers["www-authenticate"] = challenge;
+  if (status === 401) headers["WWW-Authenticate"] = challenge;
   if (status === 429 || status === 503) {
-    headers["retry-after"] = String(Math.max(1, Math.ceil((known?.retryAfterMs ?? 1_000) / 1_000)));
+    headers["Retry-After"] = String(Math.max(1, Math.ceil((known?.retryAfterMs ?? 1_000) / 1_000)));
   }
   const allow = code === "method-not-allowed" ? known?.details : undefined;
-  if (typeof allow === "string") headers["allow"] = allow;
+  if (typeof allow === "string") headers["Allow"] = allow;
   const issues = code === "validation-failed" ? (known?.details as Problem["errors"]) : undefined;
   return problem(
     { status, code, ...(detail !== undefined && { detail }), ...(issues && { errors: issues.slice(0, errorsMax) }) },
@@ -76,11 +77,16 @@ export function errorAnswer(error: unknown, correlation: string, challenge = "Be
 }
 
 export function problem(
-  about: Omit<Problem, "title" | "instance">,
+  about: Omit<Problem, "type" | "title" | "instance">,
   correlation: string,
   headers: Answer["headers"] = {},
 ): Answer {
   const { status, code } = about;
-  const body: Problem = { title: titleOf(status), ...about, instance: encodeURIComponent(correlation) };
-  return { status, code, headers: { "content-type": problemType, ...headers }, body: JSON.stringify(body) };
+  const body: Problem = {
+    type: "about:blank",
+    title: titleOf(status),
+    ...about,
+    instance: encodeURIComponent(correlation),
+  };
+  return { status, code, headers: { "Content-Type": problemType, ...headers }, body: JSON.stringify(body) };
 }

@@ -70,9 +70,9 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
         status,
         headers: {
           ...answer.headers,
-          "x-correlation-id": correlation,
-          "cache-control": "no-store",
-          "x-content-type-options": "nosniff",
+          "X-Correlation-Id": correlation,
+          "Cache-Control": "no-store",
+          "X-Content-Type-Options": "nosniff",
         },
       });
     };

@@ -26,7 +26,7 @@ export async function showEvents(http: HttpContext, exchange: EntityExchange): P
   return {
     status: 200,
     // The last one tells nginx and its like not to collect what should arrive at once.
-    headers: { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
+    headers: { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" },
     body,
   };
 }

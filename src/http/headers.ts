@@ -70,9 +70,12 @@ export function contextOf(headers: Headers, correlation: string): Context {
 
 /** Whether the client asks for server-sent events by name. */
 export function wantsEventStream(headers: Headers): boolean {
-  const accept = headers.get("accept");
-  if (accept === null || !accept.includes("event-stream")) return false;
-  return accept.split(",").some((range) => /^\s*text\/event-stream\s*(;(?!.*q=0(\.0*)?\s*$).*)?$/i.test(range));
+  const accept = headers.get("accept")?.toLowerCase();
+  if (!accept?.includes("text/event-stream")) return false;
+  return accept.split(",").some((range) => {
+    const [type, ...parameters] = range.split(";").map((part) => part.trim());
+    return type === "text/event-stream" && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
 }
 
 /** @throws HoldfastError `unsupported-media-type` unless the body is JSON in UTF-8, not compressed */

@@ -10,6 +10,6 @@ export function refuseMethod({ request }: Exchange, allowed: readonly string[]):
   const { method } = request;
   if (method !== "OPTIONS" && allowed.includes(method)) return undefined;
   const allow = allowed.join(", ");
-  if (method === "OPTIONS") return { status: 204, headers: { allow }, body: null };
+  if (method === "OPTIONS") return { status: 204, headers: { Allow: allow }, body: null };
   throw new HoldfastError("method-not-allowed", `Allowed here: ${allow}.`, { details: allow });
 }

@@ -60,8 +60,9 @@ export const schemas: { readonly [name: string]: object } = {
   Problem: {
     description: "RFC 9457 problem details. `code` is stable.",
     type: "object",
-    required: ["title", "status", "code", "instance"],
+    required: ["type", "title", "status", "code", "instance"],
     properties: {
+      type: { const: "about:blank" },
       title: { type: "string" },
       status: { type: "integer" },
       code: { type: "string" },

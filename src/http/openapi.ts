@@ -33,11 +33,7 @@ export function createOpenApi(app: App, info: OpenApiInfo = {}, log?: Pick<Logge
   const own: { [name: string]: object } = {};
   const add: AddSchema = (name, schema, side) => {
     const pointer = `#/components/schemas/${name}`;
-    own[name] = jsonSchemaOf(schema, side, {
-      pointer,
-      what: `${side === "input" ? "the input" : "the data"} of ${name}`,
-      log,
-    });
+    own[name] = jsonSchemaOf(schema, side, { pointer, what: name, log });
     return { $ref: pointer };
   };
   const paths: { [path: string]: object } = {};

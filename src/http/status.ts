@@ -1,4 +1,4 @@
-import { isHoldfastError, type HoldfastError } from "../core/errors.ts";
+import { isHoldfastError } from "../core/errors.ts";
 
 /** The status of every code that a caller can meet. A rejection's code is the entity's own and not in here. */
 const statuses: ReadonlyMap<string, number> = new Map([
@@ -8,6 +8,7 @@ const statuses: ReadonlyMap<string, number> = new Map([
   ["invalid-idempotency-key", 400],
   ["invalid-if-match", 400],
   ["invalid-query", 400],
+  ["invalid-tenant", 400],
   ["request-aborted", 400],
   ["unauthenticated", 401],
   ["forbidden", 403],
@@ -50,20 +51,17 @@ export interface PublicError {
 }
 
 /**
- * Status and code of whatever was thrown. What is not in the table is shown without detail: as `unavailable` if it may
- * pass by itself, else as `internal`.
+ * Status and code of whatever was thrown. What the store says of itself is shown by its code alone, 503 if it may pass;
+ * everything else that is not in the table is `unavailable` (if it may pass) or `internal`, without detail.
  */
 export function publicError(error: unknown): PublicError {
-  const status = isHoldfastError(error) ? statuses.get(error.code) : undefined;
-  if (status !== undefined && status !== 500) {
-    const { code, message } = error as HoldfastError;
-    return { status, code, detail: message, unexpected: false };
-  }
-  if (isHoldfastError(error) && error.retry === "later") {
-    const detail = "The store cannot be reached at the moment; retry with the same idempotency key.";
-    return { status: 503, code: "unavailable", detail, unexpected: true };
-  }
-  return { status: 500, code: "internal", detail: undefined, unexpected: true };
+  if (!isHoldfastError(error)) return { status: 500, code: "internal", detail: undefined, unexpected: true };
+  const { code, message, retry } = error;
+  const status = statuses.get(code);
+  if (status !== undefined && status !== 500) return { status, code, detail: message, unexpected: false };
+  const later = retry === "later";
+  const shown = code.startsWith("journal-") ? code : later ? "unavailable" : "internal";
+  return { status: later ? 503 : 500, code: shown, detail: undefined, unexpected: true };
 }
 
 /** Reason phrases. Source: RFC 9110, section 15; RFC 6585 for 428 to 431. */

@@ -8,7 +8,7 @@ export async function showView(http: HttpContext, exchange: EntityExchange): Pro
   const { request, definition, id } = exchange;
   const principal = await principalOf(http, exchange);
   const viewed = await inTime(http, http.runtime.view({ entity: definition.name, id, principal }));
-  const headers = { etag: etag(viewed.version) };
+  const headers = { ETag: etag(viewed.version) };
   if (noneMatches(request.headers.get("if-none-match"), viewed.version)) return { status: 304, headers, body: null };
   return json(viewed.view, headers);
 }

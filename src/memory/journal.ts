@@ -41,7 +41,7 @@ export function createMemoryJournal(): Journal {
       kind: "pages",
       async load(stream, from, to) {
         const pages = [...(find(stream)?.pages.values() ?? [])];
-        return pages.filter(({ sequence }) => sequence >= from && sequence <= to).map(({ body }) => body);
+        return pages.filter(({ sequence }) => sequence >= from && sequence <= to).map(({ keys }) => keys);
       },
     },
     async load(stream, after) {

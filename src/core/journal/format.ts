@@ -1,6 +1,6 @@
 import { HoldfastError } from "../errors.ts";
 import type { JsonValue } from "../json.ts";
-import type { KeyRef, Snapshot, StoredRecord } from "./port.ts";
+import type { Snapshot, StoredKey, StoredRecord } from "./port.ts";
 
 /**
  * What is inside `StoredRecord.entries` and `Snapshot.body`. Stored for ever: docs/format.md describes it, and golden
@@ -116,6 +116,15 @@ export function decodeSnapshot(snapshot: Pick<Snapshot, "body" | "sequence">): S
   return decode(snapshot.body, `the snapshot at ${snapshot.sequence}`) as SnapshotBody;
 }
 
+/** One idempotency key that a record consumes. */
+export interface KeyRef {
+  readonly hash: string;
+  /** Epoch milliseconds: the record's time, or the key's own birth if that is later. */
+  readonly time: number;
+  /** True if Holdfast derived the key (a handler's call, a send, a timer); these live longer. */
+  readonly derived: boolean;
+}
+
 /** The keys that a record's entries consume. */
 export function keysOf(entries: readonly Entry[], time: number): readonly KeyRef[] {
   const keys: KeyRef[] = [];
@@ -125,15 +134,15 @@ export function keysOf(entries: readonly Entry[], time: number): readonly KeyRef
   return keys;
 }
 
-/** A page's body: hash, then the sequence that consumed it, for each key. */
-export function encodeKeyPage(keys: ReadonlyMap<string, number>): string {
-  return JSON.stringify([...keys].flat());
+/** A page of keys as text, for journals that keep pages: hash, sequence, hash, sequence ... */
+export function encodeKeyPage(keys: readonly StoredKey[]): string {
+  return JSON.stringify(keys.flat());
 }
 
-/** Adds the page's keys to `keys`. */
-export function decodeKeyPage(body: string, keys: Map<string, number>): void {
+/** @throws HoldfastError `journal-corrupt` */
+export function decodeKeyPage(body: string): readonly StoredKey[] {
   const flat = decode(body, "a page of keys") as readonly (string | number)[];
-  for (let i = 0; i + 1 < flat.length; i += 2) keys.set(flat[i] as string, flat[i + 1] as number);
+  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as string, flat[2 * i + 1] as number]);
 }
 
 /** The number of events in the stream up to and including the entry at `index`. */

@@ -1,6 +1,6 @@
-import { decodeKeyPage, encodeKeyPage, type KeyRange, type SnapshotBody } from "./format.ts";
+import type { KeyRange, KeyRef, SnapshotBody } from "./format.ts";
 import type { Key, KeyOrigin } from "./keys.ts";
-import type { ForgottenKeys, Horizon, Journal, KeyPage, KeyRef, StreamId } from "./port.ts";
+import type { ForgottenKeys, Horizon, Journal, KeyPage, StoredKey, StreamId } from "./port.ts";
 
 export interface KeyWindowLimits {
   /** How long keys of that kind are remembered at least, by commit time. */
@@ -54,14 +54,17 @@ export function remember(window: KeyWindow, keys: readonly KeyRef[], sequence: n
 export function standingInMemory(window: KeyWindow, key: Key): KeyStanding | undefined {
   const recent = window.recent.get(key.hash);
   if (recent) return recent.sequence;
-  const ranges = window.ranges[key.origin];
-  const newest = ranges.reduce((time, range) => Math.max(time, range.newest), 0);
-  if (ranges.length > 0 && (key.born === undefined || key.born <= newest)) {
+  if (mayBeIn(window.ranges[key.origin], key)) {
     if (window.older === undefined) return undefined;
     const sequence = window.older.get(key.hash);
     if (sequence !== undefined) return sequence;
   }
   return expired(key, window.horizon) ? "expired" : "unused";
+}
+
+/** A key in our own form that was born after the newest of the ranges cannot be in them. */
+function mayBeIn(ranges: readonly KeyRange[], { born }: Key): boolean {
+  return ranges.length > 0 && (born === undefined || ranges.some((range) => born <= range.newest));
 }
 
 function expired(key: Key, horizon: Horizon): boolean {
@@ -86,9 +89,7 @@ export async function lookUp(
     const all = [...window.ranges.foreign, ...window.ranges.derived];
     const from = Math.min(...all.map((range) => range.from));
     const to = Math.max(...all.map((range) => range.to));
-    const older = new Map<string, number>();
-    for (const body of await journal.keys.load(stream, from, to)) decodeKeyPage(body, older);
-    window.older = older;
+    window.older = new Map((await journal.keys.load(stream, from, to)).flat());
   }
   return keys.map((key) => standingInMemory(window, key) ?? "unused");
 }
@@ -133,14 +134,14 @@ export function pageOf(
   sequence: number,
   limits: KeyWindowLimits,
 ): { readonly ranges: KeyWindow["ranges"]; readonly page: KeyPage | undefined } {
-  const keys = new Map<string, number>();
+  const keys: StoredKey[] = [];
   const found: Record<KeyOrigin, { oldest: number; newest: number; count: number }> = {
     foreign: { oldest: Infinity, newest: 0, count: 0 },
     derived: { oldest: Infinity, newest: 0, count: 0 },
   };
   for (const key of window.recent.values()) {
     if (key.sequence > sequence) continue;
-    keys.set(key.hash, key.sequence);
+    keys.push([key.hash, key.sequence]);
     const kind = found[key.derived ? "derived" : "foreign"];
     kind.oldest = Math.min(kind.oldest, key.time);
     kind.newest = Math.max(kind.newest, key.time);
@@ -151,11 +152,11 @@ export function pageOf(
       ? window.ranges[origin]
       : joined(window.ranges[origin], { from, to: sequence, ...found[origin] }, windowMs, limits.keysMax);
   const ranges = { foreign: extend("foreign", limits.foreignMs), derived: extend("derived", limits.derivedMs) };
-  if (keys.size === 0) return { ranges, page: undefined };
+  if (keys.length === 0) return { ranges, page: undefined };
   // A range may reach 1/16 of the window past the page's own newest key; a day is for clocks.
   const livesMs = Math.max(limits.foreignMs, limits.derivedMs) * (17 / 16) + 24 * 3_600_000;
   const expires = Math.ceil(Math.max(found.foreign.newest, found.derived.newest) + livesMs);
-  return { ranges, page: { from, sequence, expires, body: encodeKeyPage(keys) } };
+  return { ranges, page: { from, sequence, expires, keys } };
 }
 
 function joined(ranges: readonly KeyRange[], next: KeyRange, windowMs: number, keysMax: number): readonly KeyRange[] {

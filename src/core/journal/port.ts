@@ -27,21 +27,9 @@ export interface StoredRecord {
   readonly entries: string;
 }
 
-/** One idempotency key that a record consumes. */
-export interface KeyRef {
-  /** The first 22 characters of the base64url SHA-256 of the key (132 bits). Unique within a stream's window. */
-  readonly hash: string;
-  /** Epoch milliseconds: the record's time, or the key's own birth if that is later. */
-  readonly time: number;
-  /** True if Holdfast derived the key (a handler's call, a send, a timer); these live longer. */
-  readonly derived: boolean;
-}
-
 export interface Append {
   readonly stream: StreamId;
   readonly record: StoredRecord;
-  /** The keys of the record's entries. A journal with a key index stores them in the same atomic step. */
-  readonly keys: readonly KeyRef[];
 }
 
 /**
@@ -67,13 +55,19 @@ export interface Snapshot {
   readonly body: string;
 }
 
-/** The keys consumed by the records `from..sequence`, written once, together with the snapshot at `sequence`. */
+/**
+ * An idempotency key, as the first 22 characters of the base64url SHA-256 of it (132 bits), and the sequence of the
+ * record that consumed it.
+ */
+export type StoredKey = readonly [hash: string, sequence: number];
+
+/** The keys consumed by the records `from..sequence`, stored once, together with the snapshot at `sequence`. */
 export interface KeyPage {
   readonly from: number;
   readonly sequence: number;
   /** Epoch milliseconds after which nobody asks for the page any more (a time-to-live may remove it). */
   readonly expires: number;
-  readonly body: string;
+  readonly keys: readonly StoredKey[];
 }
 
 /** Records `from..to` (inclusive) whose keys of that kind are forgotten. */
@@ -90,12 +84,12 @@ export interface Loaded {
   readonly records: readonly StoredRecord[];
 }
 
-/** For stores that can look a key up: `append` indexes the keys, `find` asks. */
+/** For stores that can look a key up: `saveSnapshot` puts the page's keys into an index, `find` asks it. */
 export interface KeyIndex {
   readonly kind: "index";
   /**
-   * For each hash the sequence of the record that consumed it, if any, and the horizon, read as one consistent
-   * picture (a key that moves into the past is either still found or older than the returned horizon).
+   * For each hash the sequence of the record that consumed it, if a page held it, and the horizon, read as one
+   * consistent picture (a key that is being forgotten is either still found or older than the returned horizon).
    */
   find(
     stream: StreamId,
@@ -103,11 +97,11 @@ export interface KeyIndex {
   ): Promise<{ readonly sequences: readonly (number | undefined)[]; readonly horizon: Horizon }>;
 }
 
-/** For stores without a secondary index: keys are written once, in pages beside the snapshots. */
+/** For stores without a secondary index: pages stay as they are, beside the snapshots. */
 export interface KeyPages {
   readonly kind: "pages";
-  /** The bodies of the pages whose `sequence` lies in `from..to`, in any order. One query. */
-  load(stream: StreamId, from: number, to: number): Promise<readonly string[]>;
+  /** The pages whose `sequence` lies in `from..to`, in any order. One query. */
+  load(stream: StreamId, from: number, to: number): Promise<readonly (readonly StoredKey[])[]>;
 }
 
 /**
@@ -122,8 +116,8 @@ export interface Journal {
   load(stream: StreamId, after?: number): Promise<Loaded>;
 
   /**
-   * Stores the record, its keys included, if its sequence is free: durable and atomic before `stored` is answered.
-   * Appends that are under way at the same time may share one transaction; they do not share their fate.
+   * Stores the record if its sequence is free: durable and atomic before `stored` is answered. Appends that are under
+   * way at the same time may share one transaction; they do not share their fate.
    */
   append(append: Append): Promise<AppendResult>;
 
@@ -137,10 +131,10 @@ export interface Journal {
   ): Promise<readonly StoredRecord[]>;
 
   /**
-   * Stores the page (if the journal keeps pages), then the snapshot if it is newer than the stored one, newer being
-   * (revision, sequence) in that order; an older one is dropped silently. The stored horizon never decreases.
-   * `forgotten` is what the snapshot no longer counts; a key index removes it in the same atomic step as it raises
-   * the horizon, whether or not the snapshot itself was newer.
+   * Stores the page's keys, then the snapshot if it is newer than the stored one, newer being (revision, sequence) in
+   * that order; an older one is dropped silently. Whoever sees the snapshot finds the keys. The stored horizon never
+   * decreases. `forgotten` is what the snapshot no longer counts: a key index removes it in the same atomic step as it
+   * raises the horizon, whether or not the snapshot itself was newer; pages may stay until they expire.
    */
   saveSnapshot(
     stream: StreamId,

@@ -1,5 +1,6 @@
 import type { EntityDefinition } from "../entity/definition.ts";
 import { HoldfastError, isHoldfastError } from "../errors.ts";
+import { keysOf } from "../journal/format.ts";
 import { lookUp, remember, standingInMemory, type KeyStanding } from "../journal/key-window.ts";
 import type { Key } from "../journal/keys.ts";
 import type { Append, AppendResult, Journal, StoredRecord, StreamId } from "../journal/port.ts";
@@ -119,7 +120,7 @@ async function commit(ports: CommitPorts, live: Live, round: Round, append: Appe
     return { again: failEntries(round, error), current: false, conflict: false };
   }
   adopt(live, append.record, round.state);
-  remember(live.keys, append.keys, append.record.sequence);
+  remember(live.keys, keysOf(round.entries, append.record.time), append.record.sequence);
   for (const entry of round.entries) applyEntry(live, entry);
   for (const answer of round.answers) answer.give();
   // Where the slot was taken by ourselves (the SDK retried after a lost answer), others may have followed.

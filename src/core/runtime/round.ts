@@ -1,7 +1,7 @@
 import { validationError } from "../entity/schema.ts";
 import { HoldfastError } from "../errors.ts";
 import type { JsonValue } from "../json.ts";
-import { encodeEntries, encodeEntry, eraseCommand, keysOf, type Entry } from "../journal/format.ts";
+import { encodeEntries, encodeEntry, eraseCommand, type Entry } from "../journal/format.ts";
 import type { KeyStanding } from "../journal/key-window.ts";
 import type { Append } from "../journal/port.ts";
 import type { CommitPorts } from "./commit.ts";
@@ -151,7 +151,6 @@ export function decideRound(
       version,
       entries: encodeEntries(encoded),
     },
-    keys: keysOf(entries, now),
   };
   return { answers, left: items.slice(at), append, entries, state };
 }

@@ -19,7 +19,7 @@ export interface Listener {
  * is taken and the globals are put back at once: what users do with Request and Response is their own affair. Should a
  * later version not replace them, the class is the ordinary one: slower, and as right.
  */
-export function createListener(fetch: Fetch): Listener {
+export function createListener(fetch: Fetch, newId: () => string): Listener {
   // oxlint-disable-next-line no-restricted-globals -- see above
   const scope = globalThis;
   const before = (["Request", "Response"] as const).map((name) => [
@@ -28,7 +28,7 @@ export function createListener(fetch: Fetch): Listener {
   ]) as readonly (readonly [string, PropertyDescriptor])[];
   try {
     const listen = getRequestListener((request, { incoming }) => fetch(request, envOf(incoming as IncomingMessage)), {
-      errorHandler: malformedRequest,
+      errorHandler: () => malformedRequest(newId()),
     });
     return { listen, Response: scope.Response };
   } finally {
@@ -41,12 +41,10 @@ function envOf(incoming: IncomingMessage): HttpEnv {
 }
 
 /** A request of which no Request can be made: a broken host name or target. `fetch` itself never rejects. */
-function malformedRequest(): Response {
-  const { status, headers, body } = problem(
-    { status: 400, code: "malformed-request", detail: "The request line or the Host header is not valid." },
-    "",
-  );
-  return new Response(body, { status, headers });
+function malformedRequest(correlation: string): Response {
+  const detail = "The request line or the Host header is not valid.";
+  const { status, headers, body } = problem({ status: 400, code: "malformed-request", detail }, correlation);
+  return new Response(body, { status, headers: { ...headers, "X-Correlation-Id": correlation } });
 }
 
 /** The body from the socket, without web streams in between. */

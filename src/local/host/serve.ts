@@ -6,6 +6,7 @@ import type { Journal } from "../../core/journal/port.ts";
 import { createRuntime, type Runtime } from "../../core/runtime/runtime.ts";
 import { createSystem, type System } from "../../core/runtime/system.ts";
 import { createHttp, type Http } from "../../http/create-http.ts";
+import { within } from "../../http/deadline.ts";
 import { createSqliteJournal } from "../journal/sqlite.ts";
 import { localSettings, type LocalOptions, type LocalSettings } from "../options.ts";
 import { createListener } from "./listener.ts";
@@ -53,6 +54,9 @@ export async function serve<Services>(
   }
 }
 
+/** How long closing the database may take on top, milliseconds. */
+const journalTimeoutMs = 1_000;
+
 type ClosableJournal = Journal & { close(): void | Promise<void> };
 
 async function openJournal(settings: LocalSettings<unknown>, system: System): Promise<ClosableJournal> {
@@ -84,7 +88,7 @@ async function start<Services>(
     ...(limits && { limits }),
   });
   // The listener brings the class that the HTTP layer answers with, and is asked for nothing before it listens.
-  const listener = createListener((request, env) => http.fetch(request, env));
+  const listener = createListener((request, env) => http.fetch(request, env), system.newId);
   const http: Http = createHttp(runtime, {
     ...settings.http,
     ...(authenticate && { authenticate }),
@@ -98,18 +102,30 @@ async function start<Services>(
   const url = urlOf(host, port);
   log.info({ url, data: settings.journal ? undefined : settings.data }, "listening");
 
+  /** Whether the work was done within that time. */
+  function inTime(ms: number, work: Promise<unknown>): Promise<boolean> {
+    return within(
+      system,
+      ms,
+      work.then(() => true),
+      () => new Error(),
+    ).catch(() => false);
+  }
+
   async function shutDown(): Promise<Closed> {
+    const { closeTimeoutMs } = settings.server;
     log.info({}, "shutting down");
     forgetSignals();
     http.close();
-    const finished = server.drain().then(() => runtime.close());
-    const inTime = await Promise.race([finished.then(() => true), after(system, settings.server.closeTimeoutMs)]);
-    const left = inTime ? 0 : Math.max(1, server.cut());
-    if (left > 0) {
-      const { closeTimeoutMs } = settings.server;
-      log.error({ left, closeTimeoutMs }, `shutting down took too long: ${left} requests were cut off`);
+    const finished = await inTime(
+      closeTimeoutMs,
+      server.drain().then(() => runtime.close()),
+    );
+    const left = finished ? 0 : Math.max(1, server.cut());
+    if (left > 0) log.error({ left, closeTimeoutMs }, `shutting down took too long: ${left} requests were cut off`);
+    if (!(await inTime(journalTimeoutMs, Promise.resolve(journal.close())))) {
+      log.error({ journalTimeoutMs }, "the database could not be closed; what was answered is safe");
     }
-    await journal.close();
     log.info({ left }, "stopped");
     return { left };
   }
@@ -118,10 +134,6 @@ async function start<Services>(
   const close = (): Promise<Closed> => (closing ??= shutDown());
   const forgetSignals = settings.signals ? onSignals(close) : () => {};
   return { url, port, runtime, close };
-}
-
-function after(system: System, ms: number): Promise<false> {
-  return new Promise((resolve) => void system.after(ms, () => resolve(false)));
 }
 
 /** An address to type, also where the host listens on all. */

@@ -48,7 +48,9 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     // Not before a pipelined answer that waited for this one is on its way.
     if (draining) system.soon(() => closeIfIdle(socket));
   });
-  server.on("clientError", refuse);
+  server.on("clientError", (error: Error & { readonly code?: string }, socket) => {
+    refuse(error, socket, system.newId());
+  });
   server.on("drop", () =>
     system.log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"),
   );
@@ -86,12 +88,16 @@ const refusals: { readonly [code: string]: readonly [status: number, code: strin
 };
 
 /** What the parser cannot read, or waits for too long: answered as well as it can be, then closed. */
-function refuse(error: Error & { readonly code?: string }, socket: Duplex): void {
+function refuse(error: Error & { readonly code?: string }, socket: Duplex, correlation: string): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const [status, code, detail] = refusals[error.code ?? ""] ?? [400, "malformed-request", "This is not HTTP."];
-  const { headers, body } = problem({ status, code, detail }, "");
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "connection: close"];
+  const [status, code, detail] = refusals[error.code ?? ""] ?? [
+    400,
+    "malformed-request",
+    "The request is not valid HTTP.",
+  ];
+  const { headers, body } = problem({ status, code, detail }, correlation);
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "Connection: close", `X-Correlation-Id: ${correlation}`];
   for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
-  lines.push(`content-length: ${Buffer.byteLength(String(body))}`, "", String(body));
+  lines.push(`Content-Length: ${Buffer.byteLength(String(body))}`, "", String(body));
   socket.end(lines.join("\r\n"), () => socket.destroy());
 }

@@ -22,12 +22,10 @@ export function dataFolderError(data: string, cause: unknown): HoldfastError {
 }
 
 export function databaseError(file: string, cause: unknown): HoldfastError {
-  // The journal's own errors say what to do.
-  if (isHoldfastError(cause)) return cause;
-  return cannotStart(
-    `The database ${file} cannot be opened: ${messageOf(cause)}. Restore it from a backup, or choose another folder with HOLDFAST_DATA=<folder>.`,
-    cause,
-  );
+  // The journal's own errors say what is wrong; here is what can be done on this machine.
+  if (isHoldfastError(cause) && cause.code !== "journal-unavailable") return cause;
+  const problem = isHoldfastError(cause) ? cause.message : `${file} cannot be opened: ${messageOf(cause)}.`;
+  return cannotStart(`${problem} Make it writable, or choose another folder with HOLDFAST_DATA=<folder>.`, cause);
 }
 
 export function listenError(host: string, port: number, cause: unknown): HoldfastError {

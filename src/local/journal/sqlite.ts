@@ -7,6 +7,7 @@ import type {
   ForgottenKeys,
   Journal,
   Snapshot,
+  StoredKey,
   StoredRecord,
   StreamId,
 } from "../../core/journal/port.ts";
@@ -90,18 +91,23 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
     return Number(sql.insertStream.run(stream.tenant, stream.entity, stream.id).lastInsertRowid);
   }
 
-  function appendNow({ stream, record, keys }: Append): AppendResult {
+  function appendNow({ stream, record }: Append): AppendResult {
     const at = findOrInsert(stream);
     const { sequence, id, previous, time, version, entries } = record;
     if (sql.insertRecord.run(at, sequence, id, previous, time, version, entries).changes === 0) {
       return sql.recordId.get(at, sequence)?.["id"] === id ? "stored" : "taken";
     }
-    for (const { hash } of keys) sql.insertKey.run(at, hash, sequence);
     return "stored";
   }
 
-  function saveNow(stream: StreamId, snapshot: Snapshot, forgotten: readonly ForgottenKeys[]): void {
+  function saveNow(
+    stream: StreamId,
+    snapshot: Snapshot,
+    keys: readonly StoredKey[],
+    forgotten: readonly ForgottenKeys[],
+  ): void {
     const at = findOrInsert(stream);
+    for (const [hash, sequence] of keys) sql.insertKey.run(at, hash, sequence);
     const { sequence, revision, horizon, body } = snapshot;
     sql.saveSnapshot.run(at, horizon.foreign, horizon.derived, sequence, revision, body);
     for (const { from, to, derived } of forgotten) {
@@ -165,7 +171,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
       }),
     async saveSnapshot(stream, snapshot, keys) {
       if (closing) throw closedError(file);
-      await group.write(() => saveNow(stream, snapshot, keys?.forgotten ?? []));
+      await group.write(() => saveNow(stream, snapshot, keys?.page?.keys ?? [], keys?.forgotten ?? []));
     },
     streams: ({ tenant, entity, after = "", limit }) =>
       read(() => sql.streams.all(tenant, entity, after, limit).map((row) => String(row["name"]))),
