@@ -77,7 +77,6 @@ test("events of newer code are 503 unknown-event", async () => {
       version: 1,
       entries: JSON.stringify([{ id: "e1", command: "put", events: [{ type: "painted", data: {} }] }]),
     },
-    keys: [],
   });
   const response = await fixture.send("GET", "/api/box/b1");
   expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
@@ -85,8 +84,8 @@ test("events of newer code are 503 unknown-event", async () => {
 });
 
 test("a deadline that has passed before the append: deadline-exceeded, nothing stored", async () => {
-  let release = (_: number): void => {};
-  const slow = () => new Promise<number>((resolve) => void (release = resolve));
+  const { promise, resolve: release } = Promise.withResolvers<number>();
+  const slow = () => promise;
   const fixture = createFixture({ slow, http: { requestTimeoutMs: 1_000 } });
   const answer = fixture.send("POST", "/api/box/b1/slow");
   await fixture.system.clock.advance(1_050);
@@ -97,8 +96,8 @@ test("a deadline that has passed before the append: deadline-exceeded, nothing s
 });
 
 test("a prepare that hangs does not hang the caller: 503, and nothing is stored even if it ends later", async () => {
-  let release = (_: number): void => {};
-  const slow = () => new Promise<number>((resolve) => void (release = resolve));
+  const { promise, resolve: release } = Promise.withResolvers<number>();
+  const slow = () => promise;
   const fixture = createFixture({ slow, http: { requestTimeoutMs: 1_000 } });
   const answer = fixture.send("POST", "/api/box/b1/slow");
   await fixture.system.clock.advance(1_200);

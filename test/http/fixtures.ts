@@ -60,6 +60,7 @@ export const box = h
     },
   })
   .command("promise", { decide: () => Promise.resolve([]) as never })
+  .command("asyncFail", { decide: () => Promise.reject(new Error("the password is 1234")) as never })
   .command("nonsense", { decide: () => 42 as never })
   .command("slow", {
     prepare: (_input, { services }) => services.slow(),

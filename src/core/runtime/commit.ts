@@ -1,7 +1,7 @@
 import type { EntityDefinition } from "../entity/definition.ts";
 import { HoldfastError, isHoldfastError } from "../errors.ts";
 import { keysOf } from "../journal/format.ts";
-import { lookUp, remember, standingInMemory, type KeyStanding } from "../journal/key-window.ts";
+import { lookUp, remember, standingInMemory } from "../journal/key-window.ts";
 import type { Key } from "../journal/keys.ts";
 import type { Append, AppendResult, Journal, StoredRecord, StreamId } from "../journal/port.ts";
 import type { Limits } from "./limits.ts";
@@ -10,18 +10,26 @@ import type { CommandItem, Item } from "./requests.ts";
 import { decideRound, type Round } from "./round.ts";
 import type { System } from "./system.ts";
 
+/** The entity that a queue is for. */
+export interface Target {
+  readonly definition: EntityDefinition;
+  readonly stream: StreamId;
+  /** {@link streamKey} of the stream. */
+  readonly key: string;
+}
+
 export interface CommitPorts {
   readonly journal: Journal;
   readonly system: System;
   readonly limits: Limits;
   /** The cached entity, unless it is too old. */
-  cached(stream: StreamId): Live | undefined;
+  cached(key: string): Live | undefined;
   keep(live: Live): void;
-  drop(stream: StreamId): void;
+  drop(live: Live): void;
   /** A record was stored and folded. */
   stored(live: Live): void;
   /** Runs a command's `prepare`, outside the entity's queue, then queues it again. */
-  prepare(stream: StreamId, item: CommandItem): void;
+  prepare(live: Live, item: CommandItem): void;
   conflict(stream: StreamId): void;
 }
 
@@ -31,27 +39,23 @@ export interface CommitPorts {
  * strong read that began after the requests arrived does. If the stream has moved, everything is decided anew.
  * Every item is settled when the promise resolves, but for those that were handed to `prepare`.
  */
-export async function settleGroup(
-  ports: CommitPorts,
-  definition: EntityDefinition,
-  stream: StreamId,
-  group: readonly Item[],
-): Promise<void> {
-  const standings = new Map<CommandItem, KeyStanding>();
+export async function settleGroup(ports: CommitPorts, target: Target, group: readonly Item[]): Promise<void> {
+  const { definition, stream } = target;
   let waiting = group;
   let conflicts = 0;
   // True while the cached state is known to have been current at a time after the requests arrived.
   let current = false;
   while (waiting.length > 0) {
-    let live = ports.cached(stream);
+    let live = ports.cached(target.key);
     if (live === undefined) {
       live = await loadLive(ports.journal, definition, stream, ports.system.now(), ports.limits.keys);
-      standings.clear();
+      for (const item of waiting) if (item.kind === "command") item.standing = undefined;
       current = true;
       ports.keep(live);
     }
-    await findKeys(ports, live, waiting, standings);
-    const round = decideRound(ports, live, waiting, standings);
+    const asked = keysToAsk(live, waiting);
+    if (asked.length > 0) await askJournal(ports, live, asked);
+    const round = decideRound(ports, live, waiting);
     const settled: Settled = round.append
       ? await commit(ports, live, round, round.append)
       : await confirm(ports, live, round, current);
@@ -70,28 +74,31 @@ export async function settleGroup(
   }
 }
 
-/** Where the items' keys stand: from memory, else from the journal, with at most one read for the whole group. */
-async function findKeys(
-  ports: CommitPorts,
-  live: Live,
-  items: readonly Item[],
-  standings: Map<CommandItem, KeyStanding>,
-): Promise<void> {
-  const asked: CommandItem[] = [];
-  const keys: Key[] = [];
+interface Keyed extends CommandItem {
+  readonly key: Key;
+}
+
+/** Notes where the items' keys stand as far as memory can tell; returns those that the journal must be asked about. */
+function keysToAsk(live: Live, items: readonly Item[]): readonly Keyed[] {
+  const asked: Keyed[] = [];
   for (const item of items) {
-    if (item.kind !== "command" || item.key === undefined || standings.has(item)) continue;
-    const standing = standingInMemory(live.keys, item.key);
-    if (standing !== undefined) {
-      standings.set(item, standing);
-    } else {
-      asked.push(item);
-      keys.push(item.key);
-    }
+    if (item.kind !== "command" || item.key === undefined || item.standing !== undefined) continue;
+    item.standing = standingInMemory(live.keys, item.key);
+    // Narrowed by the check above.
+    if (item.standing === undefined) asked.push(item as Keyed);
   }
-  if (asked.length === 0) return;
-  const found = await lookUp(ports.journal, live.stream, live.keys, keys);
-  for (const [i, item] of asked.entries()) standings.set(item, found[i] ?? "unused");
+  return asked;
+}
+
+/** One read for the whole group. */
+async function askJournal(ports: CommitPorts, live: Live, items: readonly Keyed[]): Promise<void> {
+  const found = await lookUp(
+    ports.journal,
+    live.stream,
+    live.keys,
+    items.map(({ key }) => key),
+  );
+  for (const [i, item] of items.entries()) item.standing = found[i] ?? "unused";
 }
 
 /** What became of a round. */
@@ -116,7 +123,7 @@ async function commit(ports: CommitPorts, live: Live, round: Round, append: Appe
     }
   } catch (error) {
     // What was not to be stored rests on the state alone and is looked at again.
-    if (isHoldfastError(error, "outcome-unknown")) ports.drop(live.stream);
+    if (isHoldfastError(error, "outcome-unknown")) ports.drop(live);
     return { again: failEntries(round, error), current: false, conflict: false };
   }
   adopt(live, append.record, round.state);
@@ -158,7 +165,7 @@ function moveOn(ports: CommitPorts, live: Live, tail: readonly StoredRecord[]): 
   } catch (error) {
     ports.system.log.warn({ stream: live.stream, error }, "the tail could not be folded");
   }
-  ports.drop(live.stream);
+  ports.drop(live);
 }
 
 /** Fails what was to be stored; returns the other items. */

@@ -111,6 +111,8 @@ function readDecision(definition: EntityDefinition, decision: Decision): Accepte
 function eventsOf(decision: unknown): readonly NewEvent[] {
   if (madeBy(decision) === "event") return [decision as NewEvent];
   if (Array.isArray(decision)) return decision as readonly NewEvent[];
+  // Nobody waits for it: if it fails too, that must not end the process.
+  if (decision instanceof Promise) decision.catch(() => {});
   const found =
     decision instanceof Promise ? "a promise; it must be synchronous, I/O belongs into prepare" : typeof decision;
   throw new HoldfastError("invalid-decision", `decide must return events, accept(...) or reject(...), not ${found}.`);

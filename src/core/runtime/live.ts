@@ -16,6 +16,8 @@ import type { Journal, StoredRecord, StreamId } from "../journal/port.ts";
 /** An entity in memory: the fold of its stream up to `sequence`. Changed only by its own queue, record by record. */
 export interface Live {
   readonly stream: StreamId;
+  /** {@link streamKey} of the stream. */
+  readonly key: string;
   readonly definition: EntityDefinition;
   sequence: number;
   /** Id of the record at `sequence`; empty before the first. */
@@ -55,6 +57,7 @@ export async function loadLive(
   const foldAnew = snapshot !== undefined && !body?.erased && snapshot.revision !== definition.revision;
   const live: Live = {
     stream,
+    key: streamKey(stream),
     definition,
     sequence: snapshot?.sequence ?? 0,
     recordId: body?.record ?? "",

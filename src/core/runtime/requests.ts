@@ -2,6 +2,7 @@ import type { CommandDefinition } from "../entity/definition.ts";
 import type { Issue } from "../entity/schema.ts";
 import type { Principal } from "../entity/types.ts";
 import type { JsonValue } from "../json.ts";
+import type { KeyStanding } from "../journal/key-window.ts";
 import type { Key, KeyOrigin } from "../journal/keys.ts";
 
 /** Where a command comes from, for logs, traces and the audit trail. All optional; bounded by the host. */
@@ -73,6 +74,8 @@ export interface CommandItem extends Settle<Outcome> {
   readonly principal: Principal;
   readonly deadline: number;
   readonly context: Context;
+  /** Where the key stands, once somebody has looked. */
+  standing: KeyStanding | undefined;
   /** Set once `prepare` has run. */
   prepared: { readonly value: unknown } | undefined;
 }

@@ -2,7 +2,6 @@ import { validationError } from "../entity/schema.ts";
 import { HoldfastError } from "../errors.ts";
 import type { JsonValue } from "../json.ts";
 import { encodeEntries, encodeEntry, eraseCommand, type Entry } from "../journal/format.ts";
-import type { KeyStanding } from "../journal/key-window.ts";
 import type { Append } from "../journal/port.ts";
 import type { CommitPorts } from "./commit.ts";
 import { decideCommand } from "./decide.ts";
@@ -33,12 +32,7 @@ export interface Round {
  * Decides the items in order, each on the state that its predecessors leave, until the record is full. Nothing of it
  * has happened yet. Items that need no place in the group (a replay, a `prepare`) leave it here.
  */
-export function decideRound(
-  ports: CommitPorts,
-  live: Live,
-  items: readonly Item[],
-  standings: ReadonlyMap<CommandItem, KeyStanding>,
-): Round {
+export function decideRound(ports: CommitPorts, live: Live, items: readonly Item[]): Round {
   const { limits, system } = ports;
   const answers: Answer[] = [];
   const entries: Entry[] = [];
@@ -90,7 +84,7 @@ export function decideRound(
         continue;
       }
       // A conflict may have brought the key into the tail since the journal was asked.
-      const standing = live.keys.recent.get(key.hash)?.sequence ?? standings.get(item);
+      const standing = live.keys.recent.get(key.hash)?.sequence ?? item.standing;
       if (typeof standing === "number") {
         void replay(ports.journal, live.stream, item, standing);
         continue;
@@ -106,7 +100,7 @@ export function decideRound(
       continue;
     }
     if (item.command.prepare && item.prepared === undefined) {
-      ports.prepare(live.stream, item);
+      ports.prepare(live, item);
       continue;
     }
     try {

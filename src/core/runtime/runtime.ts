@@ -7,7 +7,7 @@ import { HoldfastError } from "../errors.ts";
 import { checkInput, normalise, type JsonValue } from "../json.ts";
 import { fingerprint, parseKey, type KeyOrigin } from "../journal/keys.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
-import { settleGroup, type CommitPorts } from "./commit.ts";
+import { settleGroup, type CommitPorts, type Target } from "./commit.ts";
 import { internalError } from "./decide.ts";
 import { readHistory, type HistoryPage } from "./history.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -71,10 +71,8 @@ export interface Runtime {
 
 export const systemPrincipal: Principal = { kind: "system", id: "system", tenant: "default", claims: {} };
 
-interface Queue {
-  readonly definition: EntityDefinition;
-  readonly stream: StreamId;
-  items: Item[];
+interface Queue extends Target {
+  readonly items: Item[];
 }
 
 export function createRuntime<Services>(app: App<unknown, Services>, options: RuntimeOptions<Services>): Runtime {
@@ -83,6 +81,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const cache = createLru<Live>(limits.cacheEntitiesMax, limits.cacheBytesMax);
   const queues = new Map<string, Queue>();
+  /** Queues that wait for their turn to begin. */
+  const arrived: Queue[] = [];
   const watchers = new Map<string, Set<() => void>>();
   const background = new Set<Promise<unknown>>();
   const saving = new Set<string>();
@@ -94,23 +94,22 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
     journal,
     system,
     limits,
-    cached(stream) {
-      const key = streamKey(stream);
+    cached(key) {
       const live = cache.get(key);
       if (live === undefined || system.now() - live.loadedAt < limits.cacheMs) return live;
       cache.delete(key);
       return undefined;
     },
-    keep: (live) => cache.set(streamKey(live.stream), live, weightOf(live)),
-    drop: (stream) => cache.delete(streamKey(stream)),
+    keep: (live) => cache.set(live.key, live, weightOf(live)),
+    drop: (live) => cache.delete(live.key),
     stored(live) {
-      const key = streamKey(live.stream);
+      const { key } = live;
       for (const listener of watchers.get(key) ?? []) listener();
       if (live.sequence < live.snapshotDue || live.erased || saving.has(key)) return;
       saving.add(key);
       runInBackground(saveSnapshot(journal, system, limits, live).finally(() => saving.delete(key)));
     },
-    prepare: (stream, item) => runInBackground(runPrepare(stream, item)),
+    prepare: (live, item) => runInBackground(runPrepare(live, item)),
     conflict: (stream) => system.log.debug({ stream }, "another instance was faster; decided anew"),
   };
 
@@ -119,8 +118,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
     void work.finally(() => background.delete(work));
   }
 
-  async function runPrepare(stream: StreamId, item: CommandItem): Promise<void> {
-    const { definition } = queues.get(streamKey(stream)) ?? { definition: definitionOf(stream.entity) };
+  async function runPrepare({ definition, stream }: Live, item: CommandItem): Promise<void> {
     try {
       const { prepare } = item.command;
       // The declaration has tied the input's type to the schema that made the value.
@@ -137,9 +135,9 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
     const key = streamKey(stream);
     const queue = queues.get(key);
     if (queue === undefined) {
-      const created: Queue = { definition, stream, items: [item] };
+      const created: Queue = { definition, stream, key, items: [item] };
       queues.set(key, created);
-      system.soon(() => void drain(key, created));
+      if (arrived.push(created) === 1) system.soon(drainArrived);
       return;
     }
     if (queue.items.length >= limits.requestsPerEntityMax) {
@@ -148,17 +146,22 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
     queue.items.push(item);
   }
 
-  async function drain(key: string, queue: Queue): Promise<void> {
+  /** What arrived in one turn of the event loop begins together, so that a journal can store it together. */
+  function drainArrived(): void {
+    for (const queue of arrived.splice(0)) void drain(queue);
+  }
+
+  async function drain(queue: Queue): Promise<void> {
     while (queue.items.length > 0) {
       const group = queue.items.splice(0, limits.groupMax);
       try {
-        await settleGroup(ports, queue.definition, queue.stream, group);
+        await settleGroup(ports, queue, group);
       } catch (error) {
         // Settled items ignore this.
         for (const item of group) item.reject(error);
       }
     }
-    queues.delete(key);
+    queues.delete(queue.key);
   }
 
   function definitionOf(name: string): EntityDefinition {
@@ -237,7 +240,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
         const key = request.key === undefined ? undefined : parseKey(request.key, origin, system.now());
         const validation = command.input ? validate(command.input, rawInput) : validateNoInput(rawInput);
         const validated = validation instanceof Promise ? await validation : validation;
-        return new Promise<Outcome>((resolve, reject) =>
+        // `await` here costs the command fewer turns than returning the promise would.
+        return await new Promise<Outcome>((resolve, reject) =>
           enqueue(definition, stream, {
             kind: "command",
             command,
@@ -249,6 +253,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
             principal,
             deadline: request.deadline ?? Infinity,
             context: request.context ?? {},
+            standing: undefined,
             prepared: undefined,
             resolve,
             reject,
@@ -293,7 +298,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
         const tombstone = await new Promise<number>((resolve, reject) =>
           enqueue(definition, stream, { kind: "erase", principal, resolve, reject }),
         );
-        const live = ports.cached(stream) ?? (await loadLive(journal, definition, stream, system.now(), limits.keys));
+        const live =
+          ports.cached(streamKey(stream)) ?? (await loadLive(journal, definition, stream, system.now(), limits.keys));
         if (!(await saveSnapshot(journal, system, limits, live))) {
           throw overloaded("the stream is closed but its payloads could not be blanked yet; erase it again");
         }
