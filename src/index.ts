@@ -28,6 +28,7 @@ export type {
 export type { HoldfastErrorOptions, Retry } from "./core/errors.ts";
 export { HoldfastError, isHoldfastError } from "./core/errors.ts";
 export type { JsonValue } from "./core/json.ts";
+export { decodeKeyPage, encodeKeyPage } from "./core/journal/format.ts";
 export { formatKey } from "./core/journal/keys.ts";
 export type * from "./core/journal/port.ts";
 export type { HistoryEvent, HistoryPage } from "./core/runtime/history.ts";

@@ -16,6 +16,13 @@ export interface TrackedServer {
   cut(): number;
 }
 
+/** Node's own list of idle connections lacks those that have not sent anything yet. */
+interface Connection {
+  /** Under way, waiting pipelined ones included. */
+  requests: number;
+  newest: Promise<void> | undefined;
+}
+
 export function createTrackedServer(limits: ServerLimits, listener: Listener, system: System): TrackedServer {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
@@ -26,25 +33,30 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   });
   server.maxConnections = limits.connectionsMax;
   server.timeout = limits.socketTimeoutMs;
-  // Requests under way on each connection. Node's own list of idle ones lacks those that have not sent anything yet.
-  const busy = new Map<Socket, { requests: number }>();
+  const connections = new Map<Socket, Connection>();
   let draining = false;
 
   function closeIfIdle(socket: Socket): void {
-    if (busy.get(socket)?.requests === 0) socket.destroySoon();
+    if (connections.get(socket)?.requests === 0) socket.destroySoon();
   }
 
   server.on("connection", (socket) => {
-    busy.set(socket, { requests: 0 });
-    socket.once("close", () => busy.delete(socket));
+    connections.set(socket, { requests: 0, newest: undefined });
+    socket.once("close", () => connections.delete(socket));
   });
   server.on("request", async (incoming, outgoing) => {
     const { socket } = incoming;
-    const connection = busy.get(socket);
+    const connection = connections.get(socket);
+    if (connection === undefined) return;
+    // Pipelined requests run one after the other: a later one must not overtake a command.
+    // Source: RFC 9112, section 9.3.2.
+    const before = connection.requests++ > 0 ? connection.newest : undefined;
+    connection.newest = before
+      ? before.then(() => listener.listen(incoming, outgoing))
+      : listener.listen(incoming, outgoing);
     if (draining) outgoing.shouldKeepAlive = false;
-    if (connection) connection.requests++;
-    await listener.listen(incoming, outgoing);
-    if (connection) connection.requests--;
+    await connection.newest;
+    connection.requests--;
     // Not before a pipelined answer that waited for this one is on its way.
     if (draining) system.soon(() => closeIfIdle(socket));
   });
@@ -60,11 +72,11 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     drain() {
       draining = true;
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-      for (const socket of busy.keys()) closeIfIdle(socket);
+      for (const socket of connections.keys()) closeIfIdle(socket);
       return closed;
     },
     cut() {
-      const requests = [...busy.values()].reduce((sum, connection) => sum + connection.requests, 0);
+      const requests = [...connections.values()].reduce((sum, { requests }) => sum + requests, 0);
       server.closeAllConnections();
       return requests;
     },
