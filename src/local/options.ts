@@ -23,6 +23,8 @@ export interface ServerLimits {
   readonly headerBytesMax: number;
   /** Connections at once. Default 16,384; more are closed unanswered. */
   readonly connectionsMax: number;
+  /** Requests that one connection may send ahead of their answers; a client that sends more is cut off. Default 100. */
+  readonly pipelinedMax: number;
   /** How long shutting down waits for what is under way, milliseconds. Default 10,000. */
   readonly closeTimeoutMs: number;
 }
@@ -35,6 +37,7 @@ export const defaultServerLimits: ServerLimits = {
   checkIntervalMs: 1_000,
   headerBytesMax: 16_384,
   connectionsMax: 16_384,
+  pipelinedMax: 100,
   closeTimeoutMs: 10_000,
 };
 

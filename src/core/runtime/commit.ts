@@ -49,7 +49,6 @@ export async function settleGroup(ports: CommitPorts, target: Target, group: rea
     let live = ports.cached(target.key);
     if (live === undefined) {
       live = await loadLive(ports.journal, definition, stream, ports.system.now(), ports.limits.keys);
-      for (const item of waiting) if (item.kind === "command") item.standing = undefined;
       current = true;
       ports.keep(live);
     }
@@ -78,11 +77,14 @@ interface Keyed extends CommandItem {
   readonly key: Key;
 }
 
-/** Notes where the items' keys stand as far as memory can tell; returns those that the journal must be asked about. */
+/**
+ * Notes where the items' keys stand as far as memory can tell; returns those that the journal must be asked about.
+ * Anew in every round: what was unused before may have been stored since, and have left memory with a snapshot.
+ */
 function keysToAsk(live: Live, items: readonly Item[]): readonly Keyed[] {
   const asked: Keyed[] = [];
   for (const item of items) {
-    if (item.kind !== "command" || item.key === undefined || item.standing !== undefined) continue;
+    if (item.kind !== "command" || item.key === undefined) continue;
     item.standing = standingInMemory(live.keys, item.key);
     // Narrowed by the check above.
     if (item.standing === undefined) asked.push(item as Keyed);

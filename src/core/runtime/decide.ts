@@ -132,7 +132,7 @@ function decideContext(
     now,
     newId,
     principal: item.principal,
-    prepared: item.prepared?.value,
+    prepared: typeof item.prepared === "object" ? item.prepared.value : undefined,
     send: <S extends EntitySpec>(entity: EntityRef<S>, id: string) => {
       checkId(id);
       return sender<Sender<S>>(entity.definition, (command, input) => {

@@ -74,10 +74,10 @@ export interface CommandItem extends Settle<Outcome> {
   readonly principal: Principal;
   readonly deadline: number;
   readonly context: Context;
-  /** Where the key stands, once somebody has looked. */
+  /** Where the key stands, for the round that looked. */
   standing: KeyStanding | undefined;
-  /** Set once `prepare` has run. */
-  prepared: { readonly value: unknown } | undefined;
+  /** What `prepare` returned. While it runs the item belongs to nobody's group. */
+  prepared: { readonly value: unknown } | "running" | undefined;
 }
 
 /** A read of the entity as it is now. */

@@ -4,7 +4,7 @@ import type { JsonValue } from "../json.ts";
 import { encodeEntries, encodeEntry, eraseCommand, type Entry } from "../journal/format.ts";
 import type { Append } from "../journal/port.ts";
 import type { CommitPorts } from "./commit.ts";
-import { decideCommand } from "./decide.ts";
+import { decideCommand, type Decided } from "./decide.ts";
 import type { Limits } from "./limits.ts";
 import { describe, type Live } from "./live.ts";
 import { replay, reusedError } from "./replay.ts";
@@ -41,6 +41,7 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
   const taken = new Map<string, { readonly fingerprint: string | undefined; readonly outcome: Outcome }>();
   let { state, version } = live;
   let bytes = 2;
+  let timers = live.timers.size;
   let at = 0;
   for (; at < items.length; at++) {
     const item = items[at] as Item;
@@ -56,8 +57,9 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
       continue;
     }
     if (item.kind === "erase") {
+      // In a record of its own: what stands before it is blanked, it stays.
+      if (entries.length > 0) break;
       const tombstone: Entry = { id: system.newId(), command: eraseCommand, principal: item.principal.id };
-      if (entries.length === limits.groupMax) break;
       entries.push(tombstone);
       encoded.push(encodeEntry(tombstone));
       answers.push({ item, ofEntry: true, give: () => item.resolve(live.sequence) });
@@ -100,6 +102,7 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
       continue;
     }
     if (item.command.prepare && item.prepared === undefined) {
+      item.prepared = "running";
       ports.prepare(live, item);
       continue;
     }
@@ -119,9 +122,11 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
       if (decided.entry) {
         const text = encodeEntry(decided.entry);
         const size = Buffer.byteLength(text) + 1;
-        checkSize(live, item, decided.entry, decided.state, size, limits);
+        const more = newTimers(live, decided.entry);
+        checkSize(live, item, decided, size, timers + more, limits);
         if (bytes + size > limits.recordBytesMax || entries.length === limits.groupMax) break;
         bytes += size;
+        timers += more;
         entries.push(decided.entry);
         encoded.push(text);
         if (key) taken.set(key.hash, { fingerprint: item.fingerprint, outcome });
@@ -168,11 +173,23 @@ function obstacleOf(live: Live, item: CommandItem, version: number): HoldfastErr
   return undefined;
 }
 
+/** How many timers an entry sets that are not pending yet; what it cancels is not counted back. */
+function newTimers(live: Live, entry: Entry): number {
+  return entry.timers?.filter(({ at, name }) => at !== undefined && !live.timers.has(name)).length ?? 0;
+}
+
 /** @throws HoldfastError for what is too large to be stored, before anything is */
-function checkSize(live: Live, item: CommandItem, entry: Entry, state: JsonValue, size: number, limits: Limits): void {
+function checkSize(
+  live: Live,
+  item: CommandItem,
+  { entry, state }: Decided,
+  size: number,
+  timers: number,
+  limits: Limits,
+): void {
   const what = `${live.definition.name}.${item.command.name}`;
   if (size > limits.eventBytesMax) {
-    for (const { type, data } of entry.events ?? []) {
+    for (const { type, data } of entry?.events ?? []) {
       const bytes = Buffer.byteLength(JSON.stringify(data));
       if (bytes > limits.eventBytesMax) {
         throw new HoldfastError(
@@ -188,8 +205,7 @@ function checkSize(live: Live, item: CommandItem, entry: Entry, state: JsonValue
       `${what} would store a record of ${size} bytes; ${limits.recordBytesMax} are allowed.`,
     );
   }
-  const timers = (entry.timers ?? []).filter(({ at, name }) => at !== undefined && !live.timers.has(name)).length;
-  if (timers > 0 && live.timers.size + timers > limits.timersMax) {
+  if (timers > limits.timersMax && entry?.timers?.some(({ at }) => at !== undefined)) {
     throw new HoldfastError("too-many-timers", `${what} would set more than ${limits.timersMax} timers.`);
   }
   // Measuring costs as much as the state is large. It is done once per as many bytes of appends (64 KiB at least, a

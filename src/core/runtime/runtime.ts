@@ -1,7 +1,7 @@
 import type { App } from "../entity/app.ts";
 import type { CommandDefinition, EntityDefinition } from "../entity/definition.ts";
 import { checkId, checkTenant } from "../entity/names.ts";
-import { validate } from "../entity/schema.ts";
+import { validate, validationError } from "../entity/schema.ts";
 import type { Action, Caller, EntityRef, EntitySpec, Principal } from "../entity/types.ts";
 import { HoldfastError } from "../errors.ts";
 import { checkInput, normalise, type JsonValue } from "../json.ts";
@@ -114,8 +114,9 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   };
 
   function runInBackground(work: Promise<unknown>): void {
+    const done = (): void => void background.delete(work);
     background.add(work);
-    void work.finally(() => background.delete(work));
+    work.then(done, done);
   }
 
   async function runPrepare({ definition, stream }: Live, item: CommandItem): Promise<void> {
@@ -125,9 +126,13 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       const input = (item.validated as { readonly value: unknown }).value;
       const context = { id: stream.id, now: system.now(), principal: item.principal, services };
       item.prepared = { value: await prepare?.(input, context) };
-      enqueue(definition, stream, item);
     } catch (cause) {
-      item.reject(internalError(`prepare of ${definition.name}.${item.command.name}`, cause));
+      return item.reject(internalError(`prepare of ${definition.name}.${item.command.name}`, cause));
+    }
+    try {
+      enqueue(definition, stream, item);
+    } catch (error) {
+      item.reject(error);
     }
   }
 
@@ -157,8 +162,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       try {
         await settleGroup(ports, queue, group);
       } catch (error) {
-        // Settled items ignore this.
-        for (const item of group) item.reject(error);
+        // Settled items ignore this; those that are being prepared come back.
+        for (const item of group) if (item.kind !== "command" || item.prepared !== "running") item.reject(error);
       }
     }
     queues.delete(queue.key);
@@ -240,6 +245,9 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
         const key = request.key === undefined ? undefined : parseKey(request.key, origin, system.now());
         const validation = command.input ? validate(command.input, rawInput) : validateNoInput(rawInput);
         const validated = validation instanceof Promise ? await validation : validation;
+        if (validated.issues && key === undefined) {
+          throw validationError(`${definition.name}.${command.name}`, validated.issues);
+        }
         // `await` here costs the command fewer turns than returning the promise would.
         return await new Promise<Outcome>((resolve, reject) =>
           enqueue(definition, stream, {

@@ -48,13 +48,14 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     const { socket } = incoming;
     const connection = connections.get(socket);
     if (connection === undefined) return;
+    if (connection.requests >= limits.pipelinedMax) return void socket.destroy();
+    if (draining) outgoing.shouldKeepAlive = false;
     // Pipelined requests run one after the other: a later one must not overtake a command.
     // Source: RFC 9112, section 9.3.2.
     const before = connection.requests++ > 0 ? connection.newest : undefined;
     connection.newest = before
       ? before.then(() => listener.listen(incoming, outgoing))
       : listener.listen(incoming, outgoing);
-    if (draining) outgoing.shouldKeepAlive = false;
     await connection.newest;
     connection.requests--;
     // Not before a pipelined answer that waited for this one is on its way.

@@ -179,6 +179,24 @@ describe("rule 3: the chain is checked", () => {
     await expect(c.call(account, "a").peek()).rejects.toMatchObject({ code: "erased" });
   });
 
+  test("what was asked in the same moment as the erasure leaves no payload behind", async () => {
+    const journal = createMemoryJournal();
+    const a = start(journal);
+    await a.call(account, "a").deposit({ amount: 1 });
+    const all = [
+      a.call(account, "a").deposit({ amount: 4_711 }),
+      a.erase({ entity: "account", id: "a", principal: systemPrincipal }),
+      a.call(account, "a").deposit({ amount: 4_712 }),
+    ];
+    const [before, erased, after] = await Promise.allSettled(all);
+    expect(before).toMatchObject({ status: "fulfilled", value: { ok: true, version: 2 } });
+    expect(erased).toMatchObject({ status: "fulfilled" });
+    expect(after).toMatchObject({ status: "rejected", reason: { code: "erased" } });
+    const history = await journal.history(stream, { after: 0, limit: 10 });
+    expect(history.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+    expect(JSON.stringify(history)).not.toContain("4711");
+  });
+
   test("the stored answers of an erased stream are gone too", async () => {
     const journal = createMemoryJournal();
     const a = start(journal);

@@ -1,4 +1,4 @@
-import { accept, holdfast, reject, type CommandRequest, type Journal } from "holdfast";
+import { accept, HoldfastError, holdfast, reject, type CommandRequest, type Journal } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
 import { createTestApp, type TestApp } from "holdfast/testing";
 import { describe, expect, test, vi } from "vitest";
@@ -326,6 +326,50 @@ describe("rule 8: `decide` is synchronous and pure", () => {
     expect(await a.execute(request)).toMatchObject({ replayed: true, version: 3 });
     expect(rate).toHaveBeenCalledTimes(1);
     expect(await a.call(account, "a").peek()).toMatchObject({ reply: 300 });
+  });
+
+  test("a duplicate that was answered and left memory while another was being prepared is not run again", async () => {
+    const opens: (() => void)[] = [];
+    const rate = () => new Promise<number>((resolve) => void opens.push(() => resolve(0.5)));
+    const journal = createMemoryJournal();
+    const a = createTestApp(app, { journal, services: { rate } });
+    await a.call(account, "a").deposit({ amount: 100 });
+    const pay: CommandRequest = {
+      entity: "account",
+      id: "a",
+      command: "payInterest",
+      principal: anonymous,
+      key: "K",
+    };
+    const slow = a.execute(pay);
+    const quick = a.execute(pay);
+    await settle();
+    opens[1]?.();
+    expect(await quick).toMatchObject({ ok: true, replayed: false });
+    // Snapshots move the key out of the tail's memory.
+    for (let i = 0; i < 25; i++) await a.call(account, "a").deposit({ amount: 1 });
+    opens[0]?.();
+    expect(await slow).toMatchObject({ ok: true, replayed: true, version: 2 });
+    expect(await a.call(account, "a").peek()).toMatchObject({ reply: 175 });
+  });
+
+  test("a failure of the group does not answer for a member that is being prepared", async () => {
+    let open = (): void => {};
+    const rate = () => new Promise<number>((resolve) => void (open = () => resolve(0.5)));
+    const inner = createMemoryJournal();
+    let broken = false;
+    const journal = intercepted(inner, () => ({
+      load: (...args) =>
+        broken ? Promise.reject(new HoldfastError("overloaded", "down", { retry: "later" })) : inner.load(...args),
+    }));
+    const a = createTestApp(app, { journal, services: { rate } });
+    await a.call(account, "a").deposit({ amount: 100 });
+    broken = true;
+    const paid = a.call(account, "a").payInterest();
+    await expect(a.call(account, "a").peek()).rejects.toMatchObject({ code: "overloaded" });
+    broken = false;
+    open();
+    expect(await paid).toMatchObject({ ok: true, version: 2 });
   });
 
   test("a prepare that fails is `internal`, and the same key may be tried again", async () => {
