@@ -90,10 +90,8 @@ function walkObject(value: object, at: string | number, depth: number): { readon
 }
 
 function notJson(at: string | number, found: string): HoldfastError {
-  return new HoldfastError(
-    "not-json",
-    `${typeof at === "number" ? `element ${at}` : at} is ${found}; state, event data and replies are JSON values (for a date use an ISO string)`,
-  );
+  const where = typeof at === "number" ? `element ${at}` : at;
+  return new HoldfastError("not-json", `${where} is ${found}, which JSON does not carry`);
 }
 
 /**
@@ -118,7 +116,7 @@ export function checkInput(value: unknown): JsonValue {
     result = normalise(value, "the input");
   } catch (cause) {
     if (!(cause instanceof HoldfastError)) throw cause;
-    throw new HoldfastError("malformed-json", cause.message, { cause });
+    throw new HoldfastError("malformed-json", `${cause.message}.`, { cause });
   }
   checkNumbers(result);
   return result;
