@@ -1,5 +1,6 @@
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
 import { parseJson, type JsonValue } from "../core/json.ts";
+import type { Header } from "./exchange.ts";
 import { checkMediaType } from "./headers.ts";
 
 /**
@@ -28,16 +29,13 @@ export function streamBody(request: Request): BodySource {
   };
 }
 
-/** One body as it is read; `release` gives back its share of the budget and is called once, when the request is over. */
+/** What is known of a body while it is read and until its request is over. */
 export interface Body {
-  /**
-   * The value; `undefined` where there is no body. A body that is empty although it is said to be JSON is refused where
-   * the command `needsInput`; all others may leave it out, with or without a content type.
-   */
-  read(needsInput: boolean): Promise<JsonValue | undefined>;
-  release(): void;
+  /** Its share of the budget. */
+  held: number;
   /** True once everything has arrived. */
-  readonly complete: boolean;
+  complete: boolean;
+  released: boolean;
 }
 
 /** What a chunk costs besides its bytes: many tiny ones must not slip through the budget. */
@@ -46,71 +44,63 @@ const chunkCostBytes = 128;
 // Fatal: broken UTF-8 is refused. A byte order mark at the start is ignored. Source: RFC 8259, section 8.1.
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+export interface ReadOptions {
+  readonly source: BodySource;
+  readonly header: Header;
+  readonly bytesMax: number;
+  readonly budget: BodyBudget;
+  /**
+   * A body that is empty although it is said to be JSON is refused where the command needs its input; all others may
+   * leave it out, with or without a content type.
+   */
+  readonly needed: boolean;
+}
+
 /**
- * Reads a JSON body, never holding more than `bytesMax` of it nor, with all others, more than the budget.
- * `read` throws HoldfastError `payload-too-large`, `overloaded`, `unsupported-media-type`, `malformed-json` or, where
- * the client went away, `request-aborted`.
+ * Reads a JSON body, never holding more than `bytesMax` of it nor, with all others, more than the budget; `undefined`
+ * where there is none. `releaseBody` must follow once the request is over, whatever came of it.
+ * @throws HoldfastError `payload-too-large`, `overloaded`, `unsupported-media-type`, `malformed-json` or, where the
+ * client went away, `request-aborted`
  */
-export function createBody(
-  source: BodySource,
-  headers: Headers,
-  limits: { readonly bytesMax: number; readonly budget: BodyBudget },
-): Body {
-  const { bytesMax, budget } = limits;
+export async function readBody(body: Body, options: ReadOptions): Promise<JsonValue | undefined> {
+  const { source, header, bytesMax, budget, needed } = options;
+  const announced = header("content-length");
+  if (announced !== undefined && Number(announced) > bytesMax) {
+    checkMediaType(header);
+    throw tooLarge(bytesMax);
+  }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  let held = 0;
-  let complete = false;
-  let released = false;
-
-  function take(chunk: Uint8Array): void {
-    if (released) throw aborted();
-    if (chunk.byteLength === 0) return;
-    if (bytes === 0) checkMediaType(headers);
-    if (bytes + chunk.byteLength > bytesMax) throw tooLarge(bytesMax);
-    const cost = chunk.byteLength + chunkCostBytes;
-    if (budget.bytes + cost > budget.bytesMax) {
-      throw new HoldfastError("overloaded", "Too busy: too many bytes of bodies are being read already.", {
-        retry: "later",
-        retryAfterMs: 1_000,
-      });
-    }
-    bytes += chunk.byteLength;
-    held += cost;
-    budget.bytes += cost;
-    chunks.push(chunk);
+  try {
+    await source((chunk) => {
+      if (body.released) throw aborted();
+      if (chunk.byteLength === 0) return;
+      if (bytes === 0) checkMediaType(header);
+      if (bytes + chunk.byteLength > bytesMax) throw tooLarge(bytesMax);
+      const cost = chunk.byteLength + chunkCostBytes;
+      if (budget.bytes + cost > budget.bytesMax) throw tooMany();
+      bytes += chunk.byteLength;
+      body.held += cost;
+      budget.bytes += cost;
+      chunks.push(chunk);
+    });
+  } catch (cause) {
+    throw isHoldfastError(cause) ? cause : aborted(cause);
   }
+  body.complete = true;
+  if (bytes > 0) return parseJson(decode(chunks, bytes));
+  if (needed && header("content-type") !== undefined) {
+    checkMediaType(header);
+    throw new HoldfastError("malformed-json", "The body is empty; the command needs its input as JSON.");
+  }
+  return undefined;
+}
 
-  return {
-    get complete() {
-      return complete;
-    },
-    async read(needsInput) {
-      const announced = headers.get("content-length");
-      if (announced !== null && Number(announced) > bytesMax) {
-        checkMediaType(headers);
-        throw tooLarge(bytesMax);
-      }
-      try {
-        await source(take);
-      } catch (cause) {
-        if (isHoldfastError(cause)) throw cause;
-        throw aborted(cause);
-      }
-      complete = true;
-      if (bytes > 0) return parseJson(decode(chunks.splice(0), bytes));
-      if (needsInput && headers.has("content-type")) {
-        checkMediaType(headers);
-        throw new HoldfastError("malformed-json", "The body is empty; the command needs its input as JSON.");
-      }
-      return undefined;
-    },
-    release() {
-      if (released) return;
-      released = true;
-      budget.bytes -= held;
-    },
-  };
+/** Gives the body's share of the budget back; what still arrives is refused. Repeatable. */
+export function releaseBody(body: Body, budget: BodyBudget): void {
+  if (body.released) return;
+  body.released = true;
+  budget.bytes -= body.held;
 }
 
 function decode(chunks: readonly Uint8Array[], bytes: number): string {
@@ -132,6 +122,13 @@ function decode(chunks: readonly Uint8Array[], bytes: number): string {
 
 function aborted(cause?: unknown): HoldfastError {
   return new HoldfastError("request-aborted", "The client went away before its request was complete.", { cause });
+}
+
+function tooMany(): HoldfastError {
+  return new HoldfastError("overloaded", "Too busy: too many bytes of bodies are being read already.", {
+    retry: "later",
+    retryAfterMs: 1_000,
+  });
 }
 
 function tooLarge(bytesMax: number): HoldfastError {

@@ -2,7 +2,7 @@ import type { CommandDefinition } from "../core/entity/definition.ts";
 import { HoldfastError } from "../core/errors.ts";
 import type { Outcome } from "../core/runtime/requests.ts";
 import { outcomeAnswer, type Answer } from "./answer.ts";
-import { createBody, streamBody, type Body } from "./body.ts";
+import { readBody, releaseBody, streamBody, type Body } from "./body.ts";
 import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { contextOf, parseIfMatch, parseKeyHeader } from "./headers.ts";
 
@@ -15,22 +15,24 @@ export async function runCommand(
   exchange: EntityExchange,
   command: CommandDefinition,
 ): Promise<Answer> {
-  const { runtime, settings } = http;
-  const { request, definition, id, correlation } = exchange;
-  const { headers } = request;
+  const { runtime, settings, bodies } = http;
+  const { request, env, header, definition, id, correlation } = exchange;
   const deadline = runtime.system.now() + settings.requestTimeoutMs;
   const principal = await principalOf(http, exchange);
-  const body = createBody(exchange.env.body ?? streamBody(request), headers, {
-    bytesMax: settings.bodyBytesMax,
-    budget: http.bodies,
-  });
-  const [key, keyError] = attempt(headers.get("idempotency-key"), parseKeyHeader);
-  const [expectedVersion, matchError] = attempt(headers.get("if-match"), parseIfMatch);
+  const [key, keyError] = attempt(header("idempotency-key"), parseKeyHeader);
+  const [expectedVersion, matchError] = attempt(header("if-match"), parseIfMatch);
+  const body: Body = { held: 0, complete: false, released: false };
   const readInput = async (): Promise<unknown> => {
-    const input = await body.read(command.input !== undefined);
+    const input = await readBody(body, {
+      source: env.body ?? streamBody(request),
+      header,
+      bytesMax: settings.bodyBytesMax,
+      budget: bodies,
+      needed: command.input !== undefined,
+    });
     if (keyError) throw keyError;
     if (matchError) throw matchError;
-    if (headers.has("if-none-match")) throw noneMatchError();
+    if (header("if-none-match") !== undefined) throw noneMatchError();
     return input;
   };
   try {
@@ -43,18 +45,23 @@ export async function runCommand(
       ...(expectedVersion !== undefined && { expectedVersion }),
       principal,
       deadline,
-      context: contextOf(headers, correlation),
+      context: contextOf(header, correlation),
     });
     const outcome: Outcome = await http.deadlines.bound(work, () => late(body));
     return outcomeAnswer(outcome, correlation);
   } finally {
-    body.release();
+    releaseBody(body, bodies);
   }
 }
 
+const nothing = [undefined, undefined] as const;
+
 /** A parsed header, or what is wrong with it, to be told when it is its turn. */
-function attempt<T>(text: string | null, parse: (text: string) => T): [value: T | undefined, error: unknown] {
-  if (text === null) return [undefined, undefined];
+function attempt<T>(
+  text: string | undefined,
+  parse: (text: string) => T,
+): readonly [value: T | undefined, error: unknown] {
+  if (text === undefined) return nothing;
   try {
     return [parse(text), undefined];
   } catch (error) {

@@ -51,12 +51,13 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
     return async ({ req, env }) => {
       const from = system.now();
       const request = req.raw;
-      const { method, headers } = request;
-      const correlation = correlationOf(headers) ?? system.newId();
+      const { method } = request;
+      const header = env.header ?? ((name) => request.headers.get(name) ?? undefined);
+      const correlation = correlationOf(header) ?? system.newId();
       const about: Exchange["about"] = { route };
       let answer: Answer;
       try {
-        answer = await handler({ request, env, correlation, about }, req.path);
+        answer = await handler({ request, env, header, correlation, about }, req.path);
       } catch (error) {
         answer = errorAnswer(error, correlation, settings.challenge);
         if (publicError(error).unexpected) {

@@ -9,18 +9,17 @@ const limitDefault = 100;
 
 /** `GET /api/{entity}/{id}/events`: a page of the history, or the history as it happens (server-sent events). */
 export async function showEvents(http: HttpContext, exchange: EntityExchange): Promise<Answer> {
-  const { request, definition, id } = exchange;
-  const { headers } = request;
+  const { request, header, definition, id } = exchange;
   const principal = await principalOf(http, exchange);
   const query = new URL(request.url).searchParams;
   const after = wholeNumber("after", query.getAll("after"), { from: 0, to: Number.MAX_SAFE_INTEGER, otherwise: 0 });
   const limit = wholeNumber("limit", query.getAll("limit"), { from: 1, to: limitMax, otherwise: limitDefault });
   const view = { entity: definition.name, id, principal };
-  if (!wantsEventStream(headers)) {
+  if (!wantsEventStream(header)) {
     return json(await inTime(http, http.runtime.history({ ...view, after, limit })));
   }
   // An empty one is what a client has that has not seen an event yet.
-  const last = headers.get("last-event-id") ?? "";
+  const last = header("last-event-id") ?? "";
   const from = last === "" ? after : wholeNumber("Last-Event-ID", [last], { from: 0, to: Number.MAX_SAFE_INTEGER });
   const body = await http.streams.open({ view, after: from, limit, headOnly: request.method === "HEAD" });
   return {

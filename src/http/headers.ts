@@ -1,5 +1,6 @@
 import { HoldfastError } from "../core/errors.ts";
 import { jsonType } from "./answer.ts";
+import type { Header } from "./exchange.ts";
 import type { Context } from "../core/runtime/requests.ts";
 
 /**
@@ -37,8 +38,8 @@ export function parseIfMatch(text: string): number | "existing" {
  * Whether a representation at that version is one that the client has already. Tags that are no versions match
  * nothing; `*` matches every entity that exists. Source: RFC 9110, section 13.1.2 (weak comparison).
  */
-export function noneMatches(text: string | null, version: number): boolean {
-  if (text === null) return false;
+export function noneMatches(text: string | undefined, version: number): boolean {
+  if (text === undefined) return false;
   if (text.trim() === "*") return version > 0;
   return text.split(",").some((tag) => tag.trim().replace(/^W\//, "") === `"${version}"`);
 }
@@ -46,31 +47,32 @@ export function noneMatches(text: string | null, version: number): boolean {
 const correlationForm = /^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/;
 
 /** The caller's correlation id, if it is 1 to 128 printable ASCII characters. */
-export function correlationOf(headers: Headers): string | undefined {
-  const text = headers.get("x-correlation-id");
-  return text !== null && correlationForm.test(text) ? text : undefined;
+export function correlationOf(header: Header): string | undefined {
+  const text = header("x-correlation-id");
+  return text !== undefined && correlationForm.test(text) ? text : undefined;
 }
 
 const traceForm =
   /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})($|-[\x21-\x7e]{0,256}$)/;
 
 /** The caller's `traceparent` in the form of version 00, or nothing. Source: W3C Trace Context, section 3.2. */
-export function traceOf(headers: Headers): string | undefined {
-  const text = headers.get("traceparent");
-  const [, version, fields, rest] = (text !== null && traceForm.exec(text)) || [];
+export function traceOf(header: Header): string | undefined {
+  const text = header("traceparent");
+  if (text === undefined) return undefined;
+  const [, version, fields, rest] = traceForm.exec(text) ?? [];
   // Version 00 ends here; later versions may have more, which is to be ignored.
   if (fields === undefined || (version === "00" && rest !== "")) return undefined;
   return `00-${fields}`;
 }
 
-export function contextOf(headers: Headers, correlation: string): Context {
-  const trace = traceOf(headers);
+export function contextOf(header: Header, correlation: string): Context {
+  const trace = traceOf(header);
   return trace === undefined ? { correlation } : { correlation, trace };
 }
 
 /** Whether the client asks for server-sent events by name. */
-export function wantsEventStream(headers: Headers): boolean {
-  const accept = headers.get("accept")?.toLowerCase();
+export function wantsEventStream(header: Header): boolean {
+  const accept = header("accept")?.toLowerCase();
   if (!accept?.includes("text/event-stream")) return false;
   return accept.split(",").some((range) => {
     const [type, ...parameters] = range.split(";").map((part) => part.trim());
@@ -79,12 +81,12 @@ export function wantsEventStream(headers: Headers): boolean {
 }
 
 /** @throws HoldfastError `unsupported-media-type` unless the body is JSON in UTF-8, not compressed */
-export function checkMediaType(headers: Headers): void {
-  const encoding = headers.get("content-encoding");
-  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+export function checkMediaType(header: Header): void {
+  const encoding = header("content-encoding");
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
     throw unsupported(`Content-Encoding "${shown(encoding)}" is not understood; send the body as it is.`);
   }
-  const text = headers.get("content-type") ?? "";
+  const text = header("content-type") ?? "";
   if (text === jsonType) return;
   const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
   if (!/^application\/(?:json|[\w!#$&^.+-]+\+json)$/.test(type)) {

@@ -5,11 +5,11 @@ import { noneMatches } from "./headers.ts";
 
 /** `GET /api/{entity}/{id}`: the public view as it is at a time after the request arrived. */
 export async function showView(http: HttpContext, exchange: EntityExchange): Promise<Answer> {
-  const { request, definition, id } = exchange;
+  const { header, definition, id } = exchange;
   const principal = await principalOf(http, exchange);
   const viewed = await inTime(http, http.runtime.view({ entity: definition.name, id, principal }));
   const headers = { ETag: etag(viewed.version) };
-  if (noneMatches(request.headers.get("if-none-match"), viewed.version)) return { status: 304, headers, body: null };
+  if (noneMatches(header("if-none-match"), viewed.version)) return { status: 304, headers, body: null };
   return json(viewed.view, headers);
 }
 

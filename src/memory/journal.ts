@@ -1,16 +1,17 @@
-import type { Horizon, Journal, KeyPage, Snapshot, StoredRecord, StreamId } from "../core/journal/port.ts";
+import type { Horizon, Journal, Snapshot, StoredKey, StoredRecord, StreamId } from "../core/journal/port.ts";
 
 interface Stream {
   readonly id: string;
   readonly records: StoredRecord[];
   snapshot: Snapshot | undefined;
   horizon: Horizon;
-  readonly pages: Map<number, KeyPage>;
+  /** By the sequence of the snapshot that they came with. */
+  readonly pages: Map<number, readonly StoredKey[]>;
 }
 
 /**
  * A journal in this process's memory, for tests and simulations; it keeps its keys in pages, as stores without a
- * secondary index do. Nothing is durable. Records and snapshots are frozen, so no caller can change what is stored.
+ * secondary index do. Nothing is durable. What is stored is a frozen copy, so no caller can change what is stored.
  */
 export function createMemoryJournal(): Journal {
   const streams = new Map<string, Map<string, Stream>>();
@@ -40,8 +41,8 @@ export function createMemoryJournal(): Journal {
     keys: {
       kind: "pages",
       async load(stream, from, to) {
-        const pages = [...(find(stream)?.pages.values() ?? [])];
-        return pages.filter(({ sequence }) => sequence >= from && sequence <= to).map(({ keys }) => keys);
+        const pages = [...(find(stream)?.pages ?? [])];
+        return pages.filter(([sequence]) => sequence >= from && sequence <= to).map(([, keys]) => keys);
       },
     },
     async load(stream, after) {
@@ -69,11 +70,11 @@ export function createMemoryJournal(): Journal {
     },
     async saveSnapshot(stream, snapshot, keys) {
       const found = findOrCreate(stream);
-      if (keys?.page) found.pages.set(keys.page.sequence, Object.freeze({ ...keys.page }));
-      found.horizon = {
+      if (keys?.page) found.pages.set(keys.page.sequence, frozenKeys(keys.page.keys));
+      found.horizon = Object.freeze({
         foreign: Math.max(found.horizon.foreign, snapshot.horizon.foreign),
         derived: Math.max(found.horizon.derived, snapshot.horizon.derived),
-      };
+      });
       if (isNewer(snapshot, found.snapshot)) found.snapshot = Object.freeze({ ...snapshot });
     },
     async streams({ tenant, entity, after, limit }) {
@@ -93,6 +94,10 @@ export function createMemoryJournal(): Journal {
       found.pages.clear();
     },
   };
+}
+
+function frozenKeys(keys: readonly StoredKey[]): readonly StoredKey[] {
+  return Object.freeze(keys.map(([hash, sequence]): StoredKey => Object.freeze([hash, sequence] as const)));
 }
 
 function isNewer(snapshot: Snapshot, than: Snapshot | undefined): boolean {

@@ -109,5 +109,6 @@ test("neither inputs nor keys nor tokens nor answers are logged", async () => {
   await fixture.send("POST", "/api/box/b1/put", { json: { value: "secret-77" }, headers });
   await fixture.send("POST", "/api/box/b1/fail", { headers });
   const text = JSON.stringify(fixture.log);
-  for (const secret of ["token-77", "key-77", "secret-77", "123454321", "987656789"]) expect(text).not.toContain(secret);
+  for (const secret of ["token-77", "key-77", "secret-77", "123454321", "987656789"])
+    expect(text).not.toContain(secret);
 });

@@ -13,8 +13,20 @@ function failing(error: () => unknown): Fixture {
 test.each<readonly [string, HoldfastError, number, string, string | null]>([
   ["busy", new HoldfastError("overloaded", "Locked.", { retry: "later", retryAfterMs: 1_200 }), 503, "overloaded", "2"],
   ["busy, without a time", new HoldfastError("overloaded", "Locked.", { retry: "later" }), 503, "overloaded", "1"],
-  ["busy for a moment", new HoldfastError("overloaded", "", { retry: "later", retryAfterMs: 1 }), 503, "overloaded", "1"],
-  ["full", new HoldfastError("journal-full", "SECRET", { retry: "later", retryAfterMs: 5_000 }), 503, "journal-full", "5"],
+  [
+    "busy for a moment",
+    new HoldfastError("overloaded", "", { retry: "later", retryAfterMs: 1 }),
+    503,
+    "overloaded",
+    "1",
+  ],
+  [
+    "full",
+    new HoldfastError("journal-full", "SECRET", { retry: "later", retryAfterMs: 5_000 }),
+    503,
+    "journal-full",
+    "5",
+  ],
   ["corrupt", new HoldfastError("journal-corrupt", "SECRET"), 500, "journal-corrupt", null],
   ["throttled", new HoldfastError("throttled", "SECRET", { retry: "later" }), 503, "unavailable", "1"],
   ["denied", new HoldfastError("access-denied", "SECRET"), 500, "internal", null],

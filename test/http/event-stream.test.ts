@@ -26,7 +26,8 @@ async function open(fixture: Fixture, headers: Record<string, string> = {}, quer
   };
 }
 
-const live = (options: FixtureOptions = {}): Fixture => createFixture({ ...options, http: { live: true, ...options.http } });
+const live = (options: FixtureOptions = {}): Fixture =>
+  createFixture({ ...options, http: { live: true, ...options.http } });
 
 async function put({ send }: Fixture, value: number): Promise<void> {
   expect((await send("POST", "/api/box/b1/put", { json: { value } })).status).toBe(200);
@@ -244,7 +245,11 @@ test("an answer is JSON unless event streams are asked for by name", async () =>
     const response = await fixture.send("GET", path, { headers: { accept } });
     expect([accept, response.headers.get("content-type")]).toEqual([accept, "application/json"]);
   }
-  for (const accept of ["text/event-stream, */*;q=0.1", "Text/Event-Stream", "application/json, text/event-stream;q=0.5"]) {
+  for (const accept of [
+    "text/event-stream, */*;q=0.1",
+    "Text/Event-Stream",
+    "application/json, text/event-stream;q=0.5",
+  ]) {
     const stream = await open(fixture, { accept });
     await stream.cancel();
   }

@@ -7,7 +7,22 @@ const failing = new Set(["fail", "promise", "asyncFail", "nonsense"]);
 const commands = [...app.entities.values()].flatMap(({ commands }) => [...commands.keys()]);
 
 const hostile = fc.oneof(
-  fc.constantFrom("", ".", "..", "%2e%2e", "%2F", "%00", "%", "%C0%AF", "a%2Fb", "__proto__", "constructor", "*", "?", "#"),
+  fc.constantFrom(
+    "",
+    ".",
+    "..",
+    "%2e%2e",
+    "%2F",
+    "%00",
+    "%",
+    "%C0%AF",
+    "a%2Fb",
+    "__proto__",
+    "constructor",
+    "*",
+    "?",
+    "#",
+  ),
   fc.string({ unit: "binary-ascii", maxLength: 20 }),
   fc.string({ unit: "grapheme", maxLength: 20 }),
   fc.string({ unit: "grapheme", maxLength: 20 }).map((text) => encodeURIComponent(text.toWellFormed())),
@@ -41,7 +56,7 @@ const usual: { readonly [name: string]: readonly string[] } = {
   "content-encoding": ["gzip", "identity"],
   "content-length": ["0", "5", "99999999", "x"],
   "idempotency-key": ["k", '"k"', '"', "hf1.1.x"],
-  "if-match": ['"0"', '"1"', "*", "W/\"1\""],
+  "if-match": ['"0"', '"1"', "*", 'W/"1"'],
   "if-none-match": ['"0"', "*"],
   "last-event-id": ["0", "x"],
   accept: ["text/event-stream", "*/*"],
@@ -74,7 +89,11 @@ test("whatever is sent: never a 500, every error is a problem with a code, and t
   await fc.assert(
     fc.asyncProperty(method, path, headers, body, async (method, target, headers, body) => {
       const takesBody = method !== "GET" && method !== "HEAD" && body !== undefined;
-      const options = { headers, env: { target }, ...(takesBody && { body: body as NonNullable<RequestInit["body"]> }) };
+      const options = {
+        headers,
+        env: { target },
+        ...(takesBody && { body: body as NonNullable<RequestInit["body"]> }),
+      };
       const response = await fixture.send(method, "/", options);
       statuses.add(response.status);
       expect(response.status).not.toBe(500);

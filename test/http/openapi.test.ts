@@ -67,7 +67,9 @@ test("inputs and events come from their schemas; a command without input has no 
     properties: { value: { type: "number" } },
     required: ["value"],
   });
-  expect(at(document.components, "schemas", "box.noted.event")).toMatchObject({ properties: { text: { type: "string" } } });
+  expect(at(document.components, "schemas", "box.noted.event")).toMatchObject({
+    properties: { text: { type: "string" } },
+  });
   expect(at(document.paths, "/api/box/{id}/ping", "post")).not.toHaveProperty("requestBody");
 });
 

@@ -37,7 +37,15 @@ export function createListener(fetch: Fetch, newId: () => string): Listener {
 }
 
 function envOf(incoming: IncomingMessage): HttpEnv {
-  return { target: incoming.url ?? "/", body: incomingBody(incoming) };
+  const { headers } = incoming;
+  return {
+    target: incoming.url ?? "/",
+    body: incomingBody(incoming),
+    header(name) {
+      const value = headers[name];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+  };
 }
 
 /** A request of which no Request can be made: a broken host name or target. `fetch` itself never rejects. */
@@ -47,27 +55,24 @@ function malformedRequest(correlation: string): Response {
   return new Response(body, { status, headers: { ...headers, "X-Correlation-Id": correlation } });
 }
 
-/** The body from the socket, without web streams in between. */
+/**
+ * The body from the socket, without web streams in between. An aborted request emits no error where nobody listens for
+ * one, but it closes; listeners that cannot be called any more are left where they are.
+ */
 function incomingBody(incoming: IncomingMessage): BodySource {
   return (take) =>
     new Promise((resolve, reject) => {
-      const settle = (error?: unknown): void => {
-        incoming.off("data", onData).off("end", onEnd).off("error", settle).off("close", onClose);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
+      const gone = (): void => reject(new Error("The connection was closed before the end of the body."));
+      if (incoming.destroyed && !incoming.readableEnded) return gone();
       const onData = (chunk: Uint8Array): void => {
         try {
           take(chunk);
         } catch (error) {
           // The rest is not wanted; the server drains or cuts it once the answer is sent.
-          incoming.pause();
-          settle(error);
+          incoming.off("data", onData).pause();
+          reject(error);
         }
       };
-      const onEnd = (): void => settle();
-      const onClose = (): void => settle(new Error("The connection was closed before the end of the body."));
-      if (incoming.destroyed && !incoming.readableEnded) return onClose();
-      incoming.on("data", onData).on("end", onEnd).on("error", settle).on("close", onClose);
+      incoming.on("data", onData).on("end", resolve).on("close", gone);
     });
 }

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import type { App } from "../../core/entity/app.ts";
@@ -13,7 +12,7 @@ import { createListener } from "./listener.ts";
 import { createLogger } from "./logger.ts";
 import { createTrackedServer } from "./server.ts";
 import { onSignals } from "./signals.ts";
-import { databaseError, dataFolderError, listenError } from "./startup.ts";
+import { databaseError, listenError, makeDataFolder } from "./startup.ts";
 
 /** What was left when shutting down had to stop waiting. */
 export interface Closed {
@@ -63,9 +62,7 @@ async function openJournal(settings: LocalSettings<unknown>, system: System): Pr
   const { data, synchronous, journal } = settings;
   if (journal) return { ...journal, close: () => {} };
   const file = join(data, "holdfast.db");
-  await mkdir(data, { recursive: true }).catch((error: unknown) => {
-    throw dataFolderError(data, error);
-  });
+  await makeDataFolder(data);
   try {
     return createSqliteJournal({ file, system, synchronous });
   } catch (error) {

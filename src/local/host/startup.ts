@@ -1,3 +1,5 @@
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
 
 /** Why the host cannot start, in one line that says what to do. */
@@ -16,7 +18,29 @@ const folderProblems: { readonly [code: string]: string } = {
   EDQUOT: "cannot be written: the quota is used up. Make room",
 };
 
-export function dataFolderError(data: string, cause: unknown): HoldfastError {
+/**
+ * Makes the data folder and those above it.
+ * @throws HoldfastError `cannot-start`
+ */
+export async function makeDataFolder(data: string): Promise<void> {
+  await makeFolder(resolve(data)).catch((error: unknown) => {
+    throw dataFolderError(data, error);
+  });
+}
+
+/** Not `recursive: true`: where the file system denies that a parent exists, e.g. in /proc, Node tries for ever. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
+  }
+}
+
+function dataFolderError(data: string, cause: unknown): HoldfastError {
   const problem = folderProblems[codeOf(cause)] ?? `cannot be used: ${messageOf(cause)}. Repair that`;
   return cannotStart(`The data folder ${data} ${problem}, or choose another with HOLDFAST_DATA=<folder>.`, cause);
 }

@@ -2,6 +2,8 @@ import { HoldfastError } from "../../core/errors.ts";
 
 /** Primary result codes. Source: https://sqlite.org/rescode.html */
 const codes = {
+  /** "SQL logic error": the statements are sound, so the tables are not ours. */
+  error: 1,
   busy: 5,
   locked: 6,
   readOnly: 8,
@@ -49,6 +51,7 @@ export function translated(error: unknown, file: string): HoldfastError {
         retryAfterMs: 5_000,
         cause: error,
       });
+    case codes.error:
     case codes.corrupt:
     case codes.notADatabase:
       return new HoldfastError(

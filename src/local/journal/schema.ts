@@ -45,20 +45,20 @@ const steps: readonly string[] = [
    ) STRICT;`,
 ];
 
+/** Marks a file as a journal ("HOLD"), so that another program's database is never taken for one. */
+const applicationId = 0x484f4c44;
+
 /** The version that this code reads and writes. */
 export const schemaVersion: number = steps.length;
 
-/**
- * Brings the file to this code's version. Two processes may do so at once: the second finds it done.
- * @throws HoldfastError `journal-version` if newer code has written the file
- */
-export function migrate(db: DatabaseSync, file: string): void {
+/** Brings the file to this code's version. Two processes may do so at once: the second finds it done. */
+export function migrate(db: DatabaseSync): void {
   for (let version = versionOf(db); version < schemaVersion; version = versionOf(db)) {
     db.exec("BEGIN IMMEDIATE");
     try {
       if (versionOf(db) === version) {
         db.exec(steps[version] ?? "");
-        db.exec(`PRAGMA user_version = ${version + 1}`);
+        db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version + 1}`);
       }
       db.exec("COMMIT");
     } catch (error) {
@@ -66,11 +66,23 @@ export function migrate(db: DatabaseSync, file: string): void {
       throw error;
     }
   }
-  const found = versionOf(db);
-  if (found > schemaVersion) {
+}
+
+/**
+ * Looks at a file before anything of it is changed.
+ * @throws HoldfastError `journal-corrupt` for another program's database, `journal-version` for a newer Holdfast's
+ */
+export function checkFile(db: DatabaseSync, file: string): void {
+  const application = Number(db.prepare("PRAGMA application_id").get()?.["application_id"]);
+  const isNew = application === 0 && db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
+  if (!isNew && application !== applicationId) {
+    throw new HoldfastError("journal-corrupt", `${file} is another program's database. Choose another folder.`);
+  }
+  const version = versionOf(db);
+  if (version > schemaVersion) {
     throw new HoldfastError(
       "journal-version",
-      `${file} is of version ${found}, written by a newer Holdfast; this one knows up to ${schemaVersion}. Upgrade it.`,
+      `${file} is of version ${version}, written by a newer Holdfast; this one knows up to ${schemaVersion}. Upgrade it.`,
     );
   }
 }

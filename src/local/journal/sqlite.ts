@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { HoldfastError } from "../../core/errors.ts";
+import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
 import { decodeEntries } from "../../core/journal/format.ts";
 import type {
   Append,
@@ -15,8 +15,8 @@ import { createLru } from "../../core/runtime/lru.ts";
 import { translated } from "./errors.ts";
 import { createGroup } from "./group.ts";
 import { checkSqliteOptions, type SqliteOptions } from "./options.ts";
-import { migrate } from "./schema.ts";
-import { prepare } from "./statements.ts";
+import { checkFile, migrate } from "./schema.ts";
+import { prepare, type Statements } from "./statements.ts";
 
 /** A record with its stream and its place in the order of all commits. */
 export interface PositionedRecord {
@@ -52,8 +52,7 @@ const knownStreamsMax = 100_000;
 export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   checkSqliteOptions(options);
   const { file } = options;
-  const db = open(options);
-  const sql = prepare(db);
+  const { db, sql } = open(options);
   const knownStreams = () => createLru<number>(knownStreamsMax, Number.POSITIVE_INFINITY);
   let ids = knownStreams();
   // A rolled-back transaction may have inserted streams whose numbers are given to others now.
@@ -157,7 +156,15 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
         };
         return { snapshot, records: records(sql.tail.all(at, snapshot.sequence)) };
       }),
-    append: (append) => (closing ? Promise.reject(closedError(file)) : group.write(() => appendNow(append))),
+    async append(append) {
+      if (closing) throw closedError(file);
+      try {
+        return await group.write(() => appendNow(append));
+      } catch (error) {
+        if (isHoldfastError(error, "outcome-unknown")) return "unknown";
+        throw error;
+      }
+    },
     record: (stream, sequence) =>
       read(() => {
         const at = find(stream);
@@ -205,22 +212,25 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   };
 }
 
-function open(options: SqliteOptions): DatabaseSync {
+function open(options: SqliteOptions): { readonly db: DatabaseSync; readonly sql: Statements } {
   const { file, synchronous = "full", busyTimeoutMs = 2, fileBytesMax } = options;
   let db: DatabaseSync | undefined;
   try {
     // While the file is made or recovered there is nothing to do but wait for whoever does it.
     db = new DatabaseSync(file, { timeout: 5_000, readBigInts: false });
+    checkFile(db, file);
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536;`);
     // A log of up to 16 MB between checkpoints; a longer one makes reads slower, a shorter one writes.
     db.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;");
-    migrate(db, file);
+    migrate(db);
     if (fileBytesMax !== undefined) {
       const pageBytes = Number(db.prepare("PRAGMA page_size").get()?.["page_size"]);
       db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(fileBytesMax / pageBytes))}`);
     }
+    // Fails if the tables are not ours.
+    const sql = prepare(db);
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    return db;
+    return { db, sql };
   } catch (error) {
     db?.close();
     throw translated(error, file);

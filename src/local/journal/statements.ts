@@ -37,8 +37,10 @@ export function prepare(db: DatabaseSync): Statements {
     insertRecord: db.prepare(
       `INSERT INTO records (stream, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     ),
+    // A key that was forgotten may be consumed again; a late page does not take it back to the earlier record.
     insertKey: db.prepare(
-      "INSERT INTO keys (stream, hash, sequence) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+      `INSERT INTO keys (stream, hash, sequence) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)`,
     ),
     recordId: db.prepare("SELECT id FROM records WHERE stream = ? AND sequence = ?"),
     record: db.prepare(`SELECT ${columns} FROM records WHERE stream = ? AND sequence = ?`),
