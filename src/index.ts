@@ -6,6 +6,7 @@ export type { Manifest } from "./core/entity/manifest.ts";
 export { manifest } from "./core/entity/manifest.ts";
 export type { Schema } from "./core/entity/schema.ts";
 export type {
+  AcceptedResult,
   Action,
   Caller,
   CommandSpec,
@@ -20,6 +21,7 @@ export type {
   EventMeta,
   PrepareContext,
   Principal,
+  RejectedResult,
   Result,
   Sender,
   SpecOf,

@@ -47,7 +47,7 @@ test("a result narrows on ok, and a rejection on its code", async () => {
       case "too-many":
         return;
       default:
-        expectTypeOf(result.code).toBeNever();
+        expectTypeOf(result).toBeNever();
     }
   };
   expectTypeOf(check).toBeFunction();

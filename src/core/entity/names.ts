@@ -3,8 +3,12 @@ import { HoldfastError } from "../errors.ts";
 const name = /^[a-zA-Z][a-zA-Z0-9-]{0,39}$/;
 const tenant = /^[a-z0-9-]{1,64}$/;
 
-/** Part of the HTTP contract or of a promise's shape: no command may be called so. */
-const reserved: ReadonlySet<string> = new Set(["events", "signals", "then"]);
+/** Part of the HTTP contract, of a promise's shape, or of every object's: nothing may be called so, in any case. */
+const reserved: ReadonlySet<string> = new Set(
+  ["events", "signals", "then", "toJSON", ...Object.getOwnPropertyNames(Object.prototype)].map((name) =>
+    name.toLowerCase(),
+  ),
+);
 
 /** @throws HoldfastError `invalid-declaration` */
 export function checkName(kind: string, value: unknown): asserts value is string {

@@ -22,22 +22,27 @@ export interface CommandSpec {
 }
 
 /** The result of a command everywhere: client, handler, workflow, test. Rejections are values, failures are thrown. */
-export type Result<Reply = unknown, Code extends string = string> =
-  | {
-      readonly ok: true;
-      readonly reply: Reply;
-      /** Events in the stream after the command. */
-      readonly version: number;
-      /** True if the idempotency key was known: the stored answer, nothing was done again. */
-      readonly replayed: boolean;
-    }
-  | {
+export type Result<Reply = unknown, Code extends string = string> = AcceptedResult<Reply> | RejectedResult<Code>;
+
+export interface AcceptedResult<Reply> {
+  readonly ok: true;
+  readonly reply: Reply;
+  /** Events in the stream after the command. */
+  readonly version: number;
+  /** True if the idempotency key was known: the stored answer, nothing was done again. */
+  readonly replayed: boolean;
+}
+
+/** One member for each code, so that comparing `code` narrows the result. */
+export type RejectedResult<Code extends string> = Code extends string
+  ? {
       readonly ok: false;
       readonly code: Code;
       readonly message: string;
       readonly version: number;
       readonly replayed: boolean;
-    };
+    }
+  : never;
 
 /** On whose behalf something is done. The host sets it; handlers' calls run as `system`. */
 export interface Principal {

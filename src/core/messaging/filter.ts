@@ -13,18 +13,9 @@ export interface Range {
 }
 
 /**
- * A condition on one top-level field of an event's data: a value, one of several, or one of the objects. A missing
+ * The conditions that a top-level field of that type can have: a value, one of several, or one of the objects. A missing
  * field (or one that holds no scalar) matches nothing but `{ exists: false }`. Comparison is by type and case.
  */
-export type Condition =
-  | Scalar
-  | readonly Scalar[]
-  | { readonly not: Scalar | readonly Scalar[] }
-  | { readonly prefix: string | readonly string[] }
-  | { readonly exists: boolean }
-  | Range;
-
-/** Which conditions a field of that type can have. */
 type ConditionOn<T> =
   | { readonly exists: boolean }
   | (NonNullable<T> extends infer V

@@ -21,6 +21,9 @@ describe("a declaration", () => {
     ["a".repeat(41), "is not allowed"],
     ["events", "is reserved"],
     ["Then", "is reserved"],
+    ["constructor", "is reserved"],
+    ["toString", "is reserved"],
+    ["tojson", "is reserved"],
   ])("refuses the entity name %j", (name, text) => {
     expect(() => declare(name)).toThrowError(
       expect.objectContaining({ code: "invalid-declaration", message: expect.stringContaining(text) }),

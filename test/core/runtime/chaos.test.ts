@@ -144,9 +144,9 @@ test(`${seeds} seeds of lost answers, late writes, SDK retries, crashes and dupl
     // A rejected command stores nothing, so everything stored was answered with success.
     expect(balances.size, `seed ${seed}: nothing lost, nothing more`).toBe(accepted.length);
     const told = accepted.map(({ outcome }) => [outcome.ok && outcome.reply, outcome.version]);
-    const true_ = [...balances.values()].map(({ balance, version }) => [{ balance }, version]);
+    const happened = [...balances.values()].map(({ balance, version }) => [{ balance }, version]);
     const sorted = (list: readonly (readonly unknown[])[]) => list.toSorted((a, b) => Number(a[1]) - Number(b[1]));
-    expect(sorted(told), `seed ${seed}: every answer is what was stored`).toEqual(sorted(true_));
+    expect(sorted(told), `seed ${seed}: every answer is what was stored`).toEqual(sorted(happened));
     replays += answered.filter(({ outcome }) => outcome.replayed).length;
     stored += accepted.length;
   }
