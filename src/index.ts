@@ -3,7 +3,7 @@ export { holdfast } from "./core/entity/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
 export { accept, reject } from "./core/entity/decision.ts";
 export type { Manifest } from "./core/entity/manifest.ts";
-export { manifest } from "./core/entity/manifest.ts";
+export { incompatibilities, manifest } from "./core/entity/manifest.ts";
 export type { Schema } from "./core/entity/schema.ts";
 export type {
   AcceptedResult,
@@ -33,6 +33,10 @@ export type { JsonValue } from "./core/json.ts";
 export { decodeKeyPage, encodeKeyPage } from "./core/journal/format.ts";
 export { formatKey } from "./core/journal/keys.ts";
 export type * from "./core/journal/port.ts";
+export type { Envelope } from "./core/messaging/envelope.ts";
+export { envelopesOf } from "./core/messaging/envelope.ts";
+export type { Filter, Interest, Range, Scalar, Where } from "./core/messaging/filter.ts";
+export { matches, on } from "./core/messaging/filter.ts";
 export type { HistoryEvent, HistoryPage } from "./core/runtime/history.ts";
 export type { Limits } from "./core/runtime/limits.ts";
 export { defaultLimits } from "./core/runtime/limits.ts";

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { App } from "../index.ts";
+import type { App, Manifest } from "../index.ts";
 import { CliError } from "./cli-error.ts";
 
 const usualPlaces: readonly string[] = ["functions/app.ts", "app.ts", "src/app.ts", "functions/app.js", "app.js"];
@@ -30,4 +30,20 @@ export async function loadApp(file: string): Promise<App> {
   }
   // Checked as far as a value can be: only composing an app makes such an object.
   return app as App;
+}
+
+/** Reads what `holdfast manifest` has printed before. */
+export function readManifest(file: string): Manifest {
+  if (!existsSync(file)) throw new CliError(`There is no file ${file}.`);
+  let found: Partial<Manifest> | null;
+  try {
+    found = JSON.parse(readFileSync(file, "utf8")) as Partial<Manifest> | null;
+  } catch {
+    throw new CliError(`${file} is not JSON.`);
+  }
+  if (found?.format !== 1 || typeof found.entities !== "object") {
+    throw new CliError(`${file} is no manifest of a version that this holdfast knows.`);
+  }
+  // As far as a value can be checked: `manifest` is the only one to write this format.
+  return found as Manifest;
 }

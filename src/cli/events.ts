@@ -1,14 +1,11 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { styleText } from "node:util";
-import { decodeEntries, eraseCommand, type Entry } from "../core/journal/format.ts";
-import { createSystem } from "../core/runtime/system.ts";
 import { checkId, checkTenant } from "../core/entity/names.ts";
-import { createSqliteJournal } from "../local/index.ts";
+import { decodeEntries, eraseCommand, type Entry } from "../core/journal/format.ts";
+import type { StoredRecord } from "../core/journal/port.ts";
+import type { SqliteJournal } from "../local/index.ts";
 import { CliError } from "./cli-error.ts";
 
 export interface EventsOptions {
-  readonly data: string;
   readonly tenant: string;
   readonly json?: boolean;
 }
@@ -16,41 +13,39 @@ export interface EventsOptions {
 type Print = (line: string) => void;
 
 /** Prints the history of an entity, record by record: what was asked, what happened, what was sent. */
-export async function printEvents(entity: string, id: string, options: EventsOptions, print: Print): Promise<void> {
+export async function printEvents(
+  journal: SqliteJournal,
+  entity: string,
+  id: string,
+  options: EventsOptions,
+  print: Print,
+): Promise<void> {
   checkId(id);
   checkTenant(options.tenant);
-  const file = join(options.data, "holdfast.db");
-  if (!existsSync(file)) throw new CliError(`There is no journal at ${file}. Name its folder with --data <folder>.`);
-  const journal = createSqliteJournal({ file, system: createSystem() });
-  try {
-    const stream = { tenant: options.tenant, entity, id };
-    let found = false;
-    for (let after = 0; ; ) {
-      const records = await journal.history(stream, { after, limit: 500 });
-      if (records.length === 0) break;
-      for (const record of records) {
-        found = true;
-        after = record.sequence;
-        const entries = decodeEntries(record);
-        if (options.json) {
-          print(JSON.stringify({ ...record, entries }));
-          continue;
-        }
-        let version = record.version - entries.reduce((sum, { events }) => sum + (events?.length ?? 0), 0);
-        if (entries.length === 0) print(`${heading(record)}  ${styleText("dim", "(erased)")}`);
-        for (const entry of entries) {
-          print(`${heading(record)}  ${describeEntry(entry)}`);
-          for (const event of entry.events ?? []) {
-            const data = styleText("dim", JSON.stringify(event.data));
-            print(`      ${styleText("green", `v${++version} ${event.type}`)} ${data}`);
-          }
-          for (const line of effects(entry)) print(`      ${line}`);
-        }
-      }
+  const stream = { tenant: options.tenant, entity, id };
+  let after = 0;
+  for (;;) {
+    const records = await journal.history(stream, { after, limit: 500 });
+    if (records.length === 0) break;
+    for (const record of records) {
+      after = record.sequence;
+      const entries = decodeEntries(record);
+      if (options.json) print(JSON.stringify({ ...record, entries }));
+      else for (const line of linesOf(record, entries)) print(line);
     }
-    if (!found && !options.json) throw new CliError(`Nothing is stored of ${entity} "${id}" in ${file}.`);
-  } finally {
-    await journal.close();
+  }
+  if (after === 0) throw new CliError(`Nothing is stored of ${entity} "${id}".`);
+}
+
+function* linesOf(record: StoredRecord, entries: readonly Entry[]): Generator<string> {
+  let version = record.version - entries.reduce((sum, { events }) => sum + (events?.length ?? 0), 0);
+  if (entries.length === 0) yield `${heading(record)}  ${styleText("dim", "(erased)")}`;
+  for (const entry of entries) {
+    yield `${heading(record)}  ${describeEntry(entry)}`;
+    for (const event of entry.events ?? []) {
+      yield `      ${styleText("green", `v${++version} ${event.type}`)} ${styleText("dim", JSON.stringify(event.data))}`;
+    }
+    for (const line of effects(entry)) yield `      ${line}`;
   }
 }
 

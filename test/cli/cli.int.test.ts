@@ -58,7 +58,8 @@ describe("holdfast", () => {
   test("--help lists the commands, --version the version", async () => {
     const help = await holdfast(["--help"]);
     expect(help.code).toBe(0);
-    for (const command of ["dev", "events", "openapi", "manifest"]) expect(help.stdout).toContain(command);
+    for (const command of ["dev", "events", "list", "export", "erase", "openapi", "manifest"])
+      expect(help.stdout).toContain(command);
     const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
     expect((await holdfast(["--version"])).stdout.trim()).toBe(version);
   });
@@ -111,6 +112,81 @@ describe("holdfast", () => {
     expect(code).toBe(1);
     expect(stderr).toContain(text);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test("list prints ids, one a line, in order, page by page", async () => {
+    expect((await holdfast(["list", "cart", "--data", data])).stdout).toBe("gone\nu1\n");
+    expect((await holdfast(["list", "cart", "--data", data, "--limit", "1"])).stdout).toBe("gone\n");
+    expect((await holdfast(["list", "cart", "--data", data, "--after", "gone"])).stdout).toBe("u1\n");
+    expect((await holdfast(["list", "cart", "--data", data, "--tenant", "other"])).stdout).toBe("");
+    expect(await holdfast(["list", "cart", "--data", data, "--limit", "x"])).toMatchObject({ code: 1 });
+  });
+
+  test("export prints all events as CloudEvents, in the order of their commits", async () => {
+    const { stdout, stderr } = await holdfast(["export", "--data", data]);
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events).toMatchObject([
+      {
+        specversion: "1.0",
+        id: expect.stringMatching(/^[0-9a-v]{20}-1$/),
+        source: "/default/cart",
+        type: "cart.itemAdded",
+        subject: "u1",
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        datacontenttype: "application/json",
+        data: { productId: "A-1", name: "Anchor", quantity: 2 },
+        version: 1,
+      },
+      { type: "cart.checkedOut", subject: "u1", version: 2, data: { country: "AT" } },
+    ]);
+    expect(stderr).toContain("2 events exported");
+    expect((await holdfast(["export", "--data", data, "--entity", "order"])).stdout).toBe("");
+  });
+
+  test("erase asks for --yes, then blanks the entity", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "holdfast-erase-"));
+    await cp(data, folder, { recursive: true });
+    const asked = await holdfast(["erase", "cart", "u1", "--data", folder]);
+    expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("Say --yes") });
+    expect((await holdfast(["events", "cart", "u1", "--data", folder])).stdout).toContain("Anchor");
+    expect(await holdfast(["erase", "cart", "u1", "--data", folder, "--yes"])).toMatchObject({ code: 0 });
+    const after = await holdfast(["events", "cart", "u1", "--data", folder]);
+    expect(after.stdout).toContain("erased");
+    expect(after.stdout).not.toContain("Anchor");
+    expect((await holdfast(["export", "--data", folder])).stdout).toBe("");
+    expect(await holdfast(["erase", "cart", "nobody", "--data", folder, "--yes"])).toMatchObject({ code: 1 });
+    await rm(folder, { recursive: true });
+  });
+
+  test("manifest --check says what would break, and is content with what would not", async () => {
+    const { stdout } = await holdfast(["manifest"]);
+    const file = join(data, "deployed.json");
+    await writeFile(file, stdout);
+    expect(await holdfast(["manifest", "--check", file])).toMatchObject({ code: 0 });
+    const deployed = JSON.parse(stdout) as {
+      entities: { cart: { events: object; commands: string[]; revision: number } };
+    };
+    Object.assign(deployed.entities.cart.events, { giftAdded: 1, itemAdded: 2 });
+    deployed.entities.cart.commands.push("wrap");
+    deployed.entities.cart.revision = 3;
+    Object.assign(deployed.entities, { order: { events: {}, commands: [], revision: 1 } });
+    await writeFile(file, JSON.stringify(deployed));
+    const { code, stderr } = await holdfast(["manifest", "--check", file]);
+    expect(code).toBe(1);
+    for (const text of [
+      '"cart.giftAdded" is gone',
+      "from version 2 to 1",
+      '"cart.wrap" is gone',
+      "from 3 to 1",
+      '"order" is gone',
+    ]) {
+      expect(stderr).toContain(text);
+    }
+    await writeFile(file, "{}");
+    expect(await holdfast(["manifest", "--check", file])).toMatchObject({ code: 1 });
   });
 
   test("openapi and manifest print JSON about the app that they find", async () => {

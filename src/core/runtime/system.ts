@@ -23,6 +23,11 @@ export interface System {
   readonly log: Logger;
 }
 
+/** Epoch milliseconds as RFC 3339 in UTC: `2026-01-01T00:00:00.000Z`. */
+export function isoTime(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
 const nothing = (): void => {};
 
 /** Drops every line. */

@@ -62,8 +62,10 @@ function malformedRequest(correlation: string): Response {
 function incomingBody(incoming: IncomingMessage): BodySource {
   return (take) =>
     new Promise((resolve, reject) => {
-      const gone = (): void => reject(new Error("The connection was closed before the end of the body."));
-      if (incoming.destroyed && !incoming.readableEnded) return gone();
+      const closed = (): void => {
+        if (!incoming.readableEnded) reject(new Error("The connection was closed before the end of the body."));
+      };
+      if (incoming.destroyed) return closed();
       const onData = (chunk: Uint8Array): void => {
         try {
           take(chunk);
@@ -73,6 +75,6 @@ function incomingBody(incoming: IncomingMessage): BodySource {
           reject(error);
         }
       };
-      incoming.on("data", onData).on("end", resolve).on("close", gone);
+      incoming.on("data", onData).on("end", resolve).on("close", closed);
     });
 }
