@@ -41,3 +41,8 @@ export function isHoldfastError(error: unknown, code?: string): error is Holdfas
   const { code: found, retry } = error as Partial<HoldfastError>;
   return typeof found === "string" && typeof retry === "string" && (code === undefined || found === code);
 }
+
+/** What a caller is told of a failure in the app's code: that there was one. `cause` is for the log. */
+export function internalError(where: string, cause: unknown): HoldfastError {
+  return new HoldfastError("internal", `${where} failed unexpectedly; nothing was stored.`, { cause });
+}

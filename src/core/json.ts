@@ -6,87 +6,121 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
 export const jsonDepthMax = 64;
 
 /**
- * Marks what `normalise` has checked, so that walks stop there: a fold costs what it changed, not what the state holds.
- * A constructor that returns an object gives it its subclass's private field: invisible from outside, not copied by
- * spread, and free for the garbage collector, which a WeakSet is not (measured: a third of the commit path's time).
+ * Marks what `normalise` has made, with its size as JSON, so that walks stop there: a fold costs what it changed, not
+ * what the state holds. A constructor that returns an object gives it its subclass's private field: invisible from
+ * outside, not copied by spread, and free for the garbage collector, which a WeakMap is not (measured: a third of the
+ * commit path's time).
  */
 class Mark extends (function (value: object) {
   return value;
 } as unknown as new (
   value: object,
 ) => object) {
-  readonly #normal = true;
-  static on(value: object): boolean {
-    return #normal in value && value.#normal;
+  readonly #bytes: number;
+  constructor(value: object, bytes: number) {
+    super(value);
+    this.#bytes = bytes;
+  }
+  static bytes(value: object): number | undefined {
+    return #bytes in value ? value.#bytes : undefined;
   }
 }
 
+/** Bytes of the JSON that the walk under way has seen so far. Walks are synchronous: one at a time. */
+let walkedBytes = 0;
+
 /**
  * The value as it will be after a round trip through the journal, frozen: `undefined` properties are gone, `-0` is `0`.
- * State, event data and replies pass through it, so that what code sees now is what it sees after a reload. It is
- * frozen in place where nothing has to change.
+ * State, event data and replies pass through it, so that what code sees now is what it sees after a reload. Makes a
+ * copy; parts that came from here before are shared.
  * @throws HoldfastError `not-json` for what JSON cannot carry: dates, maps, class instances, NaN, functions, lone
  * surrogates, a `__proto__` key, more than 64 levels.
  */
 export function normalise(value: unknown, what: string): JsonValue {
+  walkedBytes = 0;
   return walk(value, what, 0);
+}
+
+/** The size of a normalised value as JSON, in bytes of UTF-8; costs nothing for objects and arrays. */
+export function jsonBytes(value: JsonValue): number {
+  if (typeof value === "object" && value !== null) return Mark.bytes(value) ?? Buffer.byteLength(JSON.stringify(value));
+  return scalarBytes(value);
 }
 
 function walk(value: unknown, at: string | number, depth: number): JsonValue {
   switch (typeof value) {
     case "string":
       if (!value.isWellFormed()) throw notJson(at, "a string with a lone surrogate");
+      walkedBytes += scalarBytes(value);
       return value;
     case "boolean":
+      walkedBytes += scalarBytes(value);
       return value;
     case "number":
       if (!Number.isFinite(value)) throw notJson(at, String(value));
+      walkedBytes += scalarBytes(value);
       return value === 0 ? 0 : value;
     case "object":
       break;
     default:
       throw notJson(at, typeof value === "undefined" ? "undefined" : `a ${typeof value}`);
   }
-  if (value === null) return null;
-  // Only this function marks, and what it marks is a JsonValue.
-  if (Mark.on(value)) return value as JsonValue;
-  if (depth === jsonDepthMax) throw notJson(at, `nested deeper than ${jsonDepthMax} levels`);
-  const result = Array.isArray(value) ? walkArray(value, depth) : walkObject(value, at, depth);
-  // A frozen object of the user's cannot be marked any more; it is walked each time.
-  return Object.isExtensible(result) ? (Object.freeze(new Mark(result)) as JsonValue) : result;
-}
-
-function walkArray(value: readonly unknown[], depth: number): readonly JsonValue[] {
-  let same = true;
-  const copy: JsonValue[] = [];
-  for (let i = 0; i < value.length; i++) {
-    const item = walk(value[i], i, depth + 1);
-    if (!Object.is(item, value[i])) same = false;
-    copy.push(item);
+  if (value === null) {
+    walkedBytes += 4;
+    return null;
   }
-  // Equal element for element, so it is what it was checked to be.
-  return same ? (value as readonly JsonValue[]) : copy;
+  const known = Mark.bytes(value);
+  if (known !== undefined) {
+    walkedBytes += known;
+    // Only this function marks, and what it marks is a JsonValue.
+    return value as JsonValue;
+  }
+  if (depth === jsonDepthMax) throw notJson(at, `nested deeper than ${jsonDepthMax} levels`);
+  const before = walkedBytes;
+  const copy = Array.isArray(value) ? copyArray(value, depth) : copyObject(value, at, depth);
+  return Object.freeze(new Mark(copy, walkedBytes - before)) as JsonValue;
 }
 
-function walkObject(value: object, at: string | number, depth: number): { readonly [key: string]: JsonValue } {
+function copyArray(value: readonly unknown[], depth: number): readonly JsonValue[] {
+  const copy: JsonValue[] = [];
+  for (let i = 0; i < value.length; i++) copy.push(walk(value[i], i, depth + 1));
+  walkedBytes += 2 + Math.max(0, copy.length - 1);
+  return copy;
+}
+
+function copyObject(value: object, at: string | number, depth: number): { readonly [key: string]: JsonValue } {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     throw notJson(at, `a ${value.constructor?.name ?? "class instance"}`);
   }
-  const record = value as Record<string, unknown>;
-  const keys = Object.keys(record);
-  let same = true;
-  for (const key of keys) {
-    const item = record[key];
-    if (key === "__proto__" || !key.isWellFormed()) throw notJson(at, `the key ${JSON.stringify(key)}`);
-    if (item === undefined) same = false;
-    else if (!Object.is(walk(item, key, depth + 1), item)) same = false;
-  }
-  // Equal property for property, so it is what it was checked to be.
-  if (same) return record as { readonly [key: string]: JsonValue };
   const copy: { [key: string]: JsonValue } = {};
-  for (const key of keys) if (record[key] !== undefined) copy[key] = walk(record[key], key, depth + 1);
+  let count = 0;
+  for (const key of Object.keys(value)) {
+    const item: unknown = (value as Record<string, unknown>)[key];
+    if (item === undefined) continue;
+    if (key === "__proto__" || !key.isWellFormed()) throw notJson(at, `the key ${JSON.stringify(key)}`);
+    copy[key] = walk(item, key, depth + 1);
+    walkedBytes += scalarBytes(key) + 1;
+    count++;
+  }
+  walkedBytes += 2 + Math.max(0, count - 1);
   return copy;
+}
+
+function scalarBytes(value: string | number | boolean | null): number {
+  if (typeof value !== "string") return String(value === 0 ? 0 : value).length;
+  return needsNoEscape.test(value) ? value.length + 2 : Buffer.byteLength(JSON.stringify(value));
+}
+
+const needsNoEscape = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+
+/** Freezes plain objects and arrays all the way down: what a schema has made is decided on more than once. */
+export function freezePlain<T>(value: T, depth = 0): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value) || depth > jsonDepthMax) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== Array.prototype && prototype !== null) return value;
+  for (const item of Object.values(value)) freezePlain(item, depth + 1);
+  return Object.freeze(value);
 }
 
 function notJson(at: string | number, found: string): HoldfastError {
@@ -109,7 +143,7 @@ export function parseJson(text: string): JsonValue {
   return checkInput(value);
 }
 
-/** The input of a command as a JSON value. What a caller in process passes is frozen, unless it is a copy. */
+/** The input of a command as a JSON value: a frozen copy of what the caller passed. */
 export function checkInput(value: unknown): JsonValue {
   let result: JsonValue;
   try {

@@ -15,7 +15,10 @@ export interface ServerLimits {
    * usual load balancers drop theirs, so that none sends into a connection that is just being closed.
    */
   readonly keepAliveTimeoutMs: number;
-  /** A connection on which nothing moves is cut, milliseconds. Default 120,000. */
+  /**
+   * A connection on which nothing moves is cut, milliseconds: a client that does not read. Default 120,000; keep it above
+   * `http.requestTimeoutMs` and `http.streamHeartbeatMs`, during which nothing need move.
+   */
   readonly socketTimeoutMs: number;
   /** How often the first two are looked at, milliseconds. Default 1,000. */
   readonly checkIntervalMs: number;

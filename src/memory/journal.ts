@@ -1,3 +1,4 @@
+import { HoldfastError } from "../core/errors.ts";
 import type { Horizon, Journal, Snapshot, StoredKey, StoredRecord, StreamId } from "../core/journal/port.ts";
 
 interface Stream {
@@ -57,8 +58,12 @@ export function createMemoryJournal(): Journal {
       const { records } = findOrCreate(stream);
       const standing = records[record.sequence - 1];
       if (standing) return standing.id === record.id ? "stored" : "taken";
-      // An array has no gaps; a real store would take it, and loading would report the broken chain.
-      if (record.sequence !== records.length + 1) throw new RangeError(`append at ${record.sequence} leaves a gap`);
+      if (record.sequence !== records.length + 1 || record.previous !== (records.at(-1)?.id ?? "")) {
+        throw new HoldfastError(
+          "journal-corrupt",
+          `Record ${record.sequence - 1}, behind which an append belongs, is not there.`,
+        );
+      }
       records.push(Object.freeze({ ...record }));
       return "stored";
     },
@@ -70,6 +75,8 @@ export function createMemoryJournal(): Journal {
     },
     async saveSnapshot(stream, snapshot, keys) {
       const found = findOrCreate(stream);
+      // Erased: nothing of it comes back.
+      if (found.snapshot?.revision === Number.MAX_SAFE_INTEGER) return;
       if (keys?.page) found.pages.set(keys.page.sequence, frozenKeys(keys.page.keys));
       found.horizon = Object.freeze({
         foreign: Math.max(found.horizon.foreign, snapshot.horizon.foreign),

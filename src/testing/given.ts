@@ -76,7 +76,7 @@ export function given<S extends EntitySpec>(entity: EntityRef<S>, ...events: rea
       const decided = decideCommand(
         {
           kind: "command",
-          command: { ...command, remember: true },
+          command,
           rawInput,
           validated,
           key: undefined,

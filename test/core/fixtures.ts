@@ -4,54 +4,60 @@ import * as z from "zod";
 const h = holdfast<{ readonly rate: () => Promise<number> }>();
 
 /** A bank account: rejections depend on the state, so a stale answer shows. */
-export const account = h
-  .entity("account", {
-    initial: () => ({ balance: 0, closed: false }),
-    events: {
-      deposited: z.object({ amount: z.number() }),
-      withdrawn: z.object({ amount: z.number() }),
-      closed: z.object({}),
-    },
-    evolve: {
-      deposited: (state, { amount }) => ({ ...state, balance: state.balance + amount }),
-      withdrawn: (state, { amount }) => ({ ...state, balance: state.balance - amount }),
-      closed: (state) => ({ ...state, closed: true }),
-    },
-    history: true,
-    snapshotEvery: 10,
-  })
-  .command("deposit", {
-    input: z.object({ amount: z.number().positive() }),
-    decide: (state, { amount }, { events }) =>
-      accept([events.deposited({ amount })], { reply: { balance: state.balance + amount } }),
-  })
-  .command("withdraw", {
-    input: z.object({ amount: z.number().positive() }),
-    decide: (state, { amount }, { events }) =>
-      state.balance < amount
-        ? reject("insufficient-funds", `There are ${state.balance}.`)
-        : accept([events.withdrawn({ amount })], { reply: { balance: state.balance - amount } }),
-  })
-  .command("withdrawOnce", {
-    input: z.object({ amount: z.number().positive() }),
-    remember: true,
-    decide: (state, { amount }, { events }) =>
-      state.balance < amount ? reject("insufficient-funds", "no") : events.withdrawn({ amount }),
-  })
-  .command("peek", { decide: (state) => accept([], { reply: state.balance }) })
-  .command("remind", {
-    input: z.object({ afterMs: z.number() }),
-    decide: (_state, { afterMs }, { schedule }) => {
-      schedule("reminder", { afterMs }).peek();
-      return [];
-    },
-  })
-  .command("payInterest", {
-    prepare: (_input, { services }) => services.rate(),
-    decide: (state, _input, { events, prepared }) => events.deposited({ amount: state.balance * prepared }),
-  });
+const declareAccount = (snapshotEvery: number) =>
+  h
+    .entity("account", {
+      initial: () => ({ balance: 0, closed: false }),
+      events: {
+        deposited: z.object({ amount: z.number() }),
+        withdrawn: z.object({ amount: z.number() }),
+        closed: z.object({}),
+      },
+      evolve: {
+        deposited: (state, { amount }) => ({ ...state, balance: state.balance + amount }),
+        withdrawn: (state, { amount }) => ({ ...state, balance: state.balance - amount }),
+        closed: (state) => ({ ...state, closed: true }),
+      },
+      history: true,
+      snapshotEvery,
+    })
+    .command("deposit", {
+      input: z.object({ amount: z.number().positive() }),
+      decide: (state, { amount }, { events }) =>
+        accept([events.deposited({ amount })], { reply: { balance: state.balance + amount } }),
+    })
+    .command("withdraw", {
+      input: z.object({ amount: z.number().positive() }),
+      decide: (state, { amount }, { events }) =>
+        state.balance < amount
+          ? reject("insufficient-funds", `There are ${state.balance}.`)
+          : accept([events.withdrawn({ amount })], { reply: { balance: state.balance - amount } }),
+    })
+    .command("withdrawOnce", {
+      input: z.object({ amount: z.number().positive() }),
+      remember: true,
+      decide: (state, { amount }, { events }) =>
+        state.balance < amount ? reject("insufficient-funds", "no") : events.withdrawn({ amount }),
+    })
+    .command("peek", { decide: (state) => accept([], { reply: state.balance }) })
+    .command("remind", {
+      input: z.object({ afterMs: z.number() }),
+      decide: (_state, { afterMs }, { schedule }) => {
+        schedule("reminder", { afterMs }).peek();
+        return [];
+      },
+    })
+    .command("payInterest", {
+      prepare: (_input, { services }) => services.rate(),
+      decide: (state, _input, { events, prepared }) => events.deposited({ amount: state.balance * prepared }),
+    });
+
+export const account = declareAccount(10);
 
 export const app: App<unknown, { readonly rate: () => Promise<number> }> = h.app({ entities: [account] });
+
+/** The same with a snapshot every other record, so that keys leave memory all the time. */
+export const busyApp: typeof app = h.app({ entities: [declareAccount(2)] });
 
 export const services = { rate: async (): Promise<number> => 0.5 };
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalJson, checkInput, jsonDepthMax, normalise, parseJson } from "../../src/core/json.ts";
+import { canonicalJson, checkInput, jsonBytes, jsonDepthMax, normalise, parseJson } from "../../src/core/json.ts";
 import { fingerprint } from "../../src/core/journal/keys.ts";
 
 const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
@@ -80,6 +80,33 @@ describe("normalise", () => {
     expect(() => normalise(value, "it")).toThrowError(
       expect.objectContaining({ code: "not-json", message: expect.stringContaining(found) }),
     );
+  });
+
+  test("takes one pass, however deep the thing lies that has to change", () => {
+    let visits = 0;
+    const counting = (inner: unknown) =>
+      Object.defineProperty({}, "a", { enumerable: true, get: () => (visits++, inner) }) as object;
+    let value: unknown = -0;
+    for (let i = 0; i < jsonDepthMax; i++) value = counting(value);
+    normalise(value, "it");
+    expect(visits).toBe(jsonDepthMax);
+  });
+
+  test("knows the size of what it made, in bytes of JSON", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = JSON.stringify(value);
+        if (text.includes("__proto__") || /\\ud[89a-f]/.test(text)) return;
+        expect(jsonBytes(normalise(value, "it"))).toBe(Buffer.byteLength(text));
+      }),
+    );
+  });
+
+  test("makes plain copies: nothing of the user's is frozen, no accessor, symbol or prototype survives", () => {
+    const mine = { list: [1], at: Object.create(null, { x: { value: 1, enumerable: true } }) as object };
+    const made = normalise(mine, "it") as { list: object; at: object };
+    expect(Object.isFrozen(mine) || Object.isFrozen(mine.list)).toBe(false);
+    expect(made).toStrictEqual({ list: [1], at: { x: 1 } });
   });
 
   test("refuses a cycle", () => {

@@ -69,3 +69,21 @@ test.each([
 test("other parameters are ignored", async () => {
   expect((await page(await filled(1), "?foo=bar&%zz")).events.length).toBe(1);
 });
+
+test("a page of large events ends early, and next leads on", async () => {
+  const fixture = createFixture();
+  for (let i = 0; i < 30; i++) {
+    await fixture.send("POST", "/api/box/b1/note", { json: { chars: 100 * 1024, times: 1 } });
+  }
+  const versions: number[] = [];
+  for (let after: number | undefined = 0, pages = 0; after !== undefined; pages++) {
+    const response = await fixture.send("GET", `/api/box/b1/events?limit=1000&after=${after}`);
+    const text = await response.text();
+    expect(text.length).toBeLessThan(1.3 * 1024 * 1024);
+    const { events, next } = JSON.parse(text) as Page;
+    versions.push(...events.map(({ version }) => version));
+    after = next;
+    expect(pages).toBeLessThan(5);
+  }
+  expect(versions).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+});

@@ -49,6 +49,7 @@ export function declareEntity<Services, const Name extends string, State, const 
   checkOptions(`entity "${name}"`, options, optionNames);
   const { initial, evolve, view, authorize, history = false, snapshotEvery = 100, revision = 1, startsWith } = options;
   if (typeof initial !== "function") throw declarationError(`Entity "${name}" needs initial: () => state.`);
+  checkInitial(name, initial);
   checkBound(`snapshotEvery of entity "${name}"`, snapshotEvery, 10_000);
   checkBound(`revision of entity "${name}"`, revision, 1_000_000);
   const types = Object.keys(options.events ?? {});
@@ -157,6 +158,14 @@ function checkOptions(what: string, options: object, known: ReadonlySet<string>)
   if (typeof options !== "object" || options === null) throw declarationError(`The options of ${what} are missing.`);
   for (const key of Object.keys(options)) {
     if (!known.has(key)) throw declarationError(`Unknown option "${key}" of ${what}. Known: ${[...known].join(", ")}.`);
+  }
+}
+
+function checkInitial(name: string, initial: () => unknown): void {
+  try {
+    normalise(initial(), "the initial state");
+  } catch (cause) {
+    throw declarationError(`The initial state of entity "${name}" is not JSON: ${(cause as Error).message}.`);
   }
 }
 

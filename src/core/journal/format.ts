@@ -94,8 +94,8 @@ export interface SnapshotBody {
   readonly state: JsonValue;
   readonly keys: { readonly foreign: readonly KeyRange[]; readonly derived: readonly KeyRange[] };
   readonly timers?: { readonly [name: string]: PendingTimer };
-  /** Sequence up to which everything was published, where the journal's relay keeps such a mark. */
-  readonly published?: number;
+  /** Types of the folded events, each with the greatest version of its shape: code that does not know one must not go on. */
+  readonly events: { readonly [type: string]: number };
   readonly erased?: true;
 }
 

@@ -89,7 +89,9 @@ export async function lookUp(
     const all = [...window.ranges.foreign, ...window.ranges.derived];
     const from = Math.min(...all.map((range) => range.from));
     const to = Math.max(...all.map((range) => range.to));
-    window.older = new Map((await journal.keys.load(stream, from, to)).flat());
+    // While this waits, a snapshot may be stored and take keys out of the tail, into a page that this query misses.
+    const tail = [...window.recent.values()].map(({ hash, sequence }) => [hash, sequence] as const);
+    window.older = new Map([...(await journal.keys.load(stream, from, to)).flat(), ...tail]);
   }
   return keys.map((key) => standingInMemory(window, key) ?? "unused");
 }

@@ -116,7 +116,8 @@ export interface Journal {
   load(stream: StreamId, after?: number): Promise<Loaded>;
 
   /**
-   * Stores the record if its sequence is free: durable and atomic before `stored` is answered. Appends that are under
+   * Stores the record if its sequence is free and, where the store can tell, its predecessor stands before it (else
+   * `journal-corrupt`: a stream has lost its end). Durable and atomic before `stored` is answered. Appends that are under
    * way at the same time may share one transaction; they do not share their fate.
    */
   append(append: Append): Promise<AppendResult>;
@@ -134,7 +135,8 @@ export interface Journal {
    * Stores the page's keys, then the snapshot if it is newer than the stored one, newer being (revision, sequence) in
    * that order; an older one is dropped silently. Whoever sees the snapshot finds the keys. The stored horizon never
    * decreases. `forgotten` is what the snapshot no longer counts: a key index removes it in the same atomic step as it
-   * raises the horizon, whether or not the snapshot itself was newer; pages may stay until they expire.
+   * raises the horizon, whether or not the snapshot itself was newer; pages may stay until they expire. Behind a
+   * snapshot of the greatest revision (2^53 - 1: the stream is erased) nothing is stored any more, keys included.
    */
   saveSnapshot(
     stream: StreamId,

@@ -1,37 +1,13 @@
-import type { EntityDefinition } from "../entity/definition.ts";
 import { HoldfastError, isHoldfastError } from "../errors.ts";
 import { keysOf } from "../journal/format.ts";
 import { lookUp, remember, standingInMemory } from "../journal/key-window.ts";
 import type { Key } from "../journal/keys.ts";
-import type { Append, AppendResult, Journal, StoredRecord, StreamId } from "../journal/port.ts";
-import type { Limits } from "./limits.ts";
+import type { Append, AppendResult, StoredRecord, StreamId } from "../journal/port.ts";
 import { adopt, applyEntry, applyTail, chainBroken, describe, loadLive, type Live } from "./live.ts";
 import type { CommandItem, Item } from "./requests.ts";
 import { decideRound, type Round } from "./round.ts";
+import type { CommitPorts, Target } from "./ports.ts";
 import type { System } from "./system.ts";
-
-/** The entity that a queue is for. */
-export interface Target {
-  readonly definition: EntityDefinition;
-  readonly stream: StreamId;
-  /** {@link streamKey} of the stream. */
-  readonly key: string;
-}
-
-export interface CommitPorts {
-  readonly journal: Journal;
-  readonly system: System;
-  readonly limits: Limits;
-  /** The cached entity, unless it is too old. */
-  cached(key: string): Live | undefined;
-  keep(live: Live): void;
-  drop(live: Live): void;
-  /** A record was stored and folded. */
-  stored(live: Live): void;
-  /** Runs a command's `prepare`, outside the entity's queue, then queues it again. */
-  prepare(live: Live, item: CommandItem): void;
-  conflict(stream: StreamId): void;
-}
 
 /**
  * Settles a group of commands and views that wait for the same entity: decides them in order, appends all that is to
@@ -124,8 +100,9 @@ async function commit(ports: CommitPorts, live: Live, round: Round, append: Appe
       return { again: round.answers.map(({ item }) => item), current: true, conflict: true };
     }
   } catch (error) {
-    // What was not to be stored rests on the state alone and is looked at again.
-    if (isHoldfastError(error, "outcome-unknown")) ports.drop(live);
+    // What was not to be stored rests on the state alone and is looked at again; a stream that has lost its end, from
+    // the start.
+    if (isHoldfastError(error, "outcome-unknown") || isHoldfastError(error, "journal-corrupt")) ports.drop(live);
     return { again: failEntries(round, error), current: false, conflict: false };
   }
   adopt(live, append.record, round.state);
@@ -184,7 +161,10 @@ function failEntries(round: Round, error: unknown): readonly Item[] {
  * Appends, and tries the same record again while the outcome is unknown: the slot shows sooner or later whether it
  * was taken by it. Answers `unknown` when the time for that is over.
  */
-async function appendSettled(ports: CommitPorts, append: Append): Promise<AppendResult> {
+export async function appendSettled(
+  ports: Pick<CommitPorts, "journal" | "system" | "limits">,
+  append: Append,
+): Promise<AppendResult> {
   const { journal, system, limits } = ports;
   const until = system.now() + limits.settleMs;
   for (let attempt = 1; ; attempt++) {

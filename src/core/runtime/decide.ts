@@ -2,7 +2,7 @@ import { made, madeBy, type Accepted, type Decision, type NewEvent, type Rejecti
 import type { AnyDecideContext, EntityDefinition } from "../entity/definition.ts";
 import { checkId } from "../entity/names.ts";
 import type { Due, EntityRef, EntitySpec, Sender } from "../entity/types.ts";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, internalError } from "../errors.ts";
 import { checkInput, normalise, type JsonValue } from "../json.ts";
 import type { Entry, StoredEvent, StoredMessage, StoredTimer } from "../journal/format.ts";
 import { evolve } from "./live.ts";
@@ -71,11 +71,6 @@ export function decideCommand(item: CommandItem, standing: Standing, newId: () =
   } catch (cause) {
     throw internalError(`${definition.name}.${item.command.name}`, cause);
   }
-}
-
-/** What a caller is told of a failure in user code: that there was one. `cause` is for the log. */
-export function internalError(where: string, cause: unknown): HoldfastError {
-  return new HoldfastError("internal", `${where} failed unexpectedly; nothing was stored.`, { cause });
 }
 
 function createEntry(item: CommandItem, now: number, id: string, effects: Partial<Entry>): Entry {

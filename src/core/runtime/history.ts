@@ -23,6 +23,9 @@ export interface HistoryPage {
   readonly next: number | undefined;
 }
 
+/** A page ends behind the event that fills it, even if more were asked for: a reader's memory is bounded. Characters. */
+const pageCharsMax = 1024 * 1024;
+
 /** Up to `limit` events after version `after`, the stream being at `version`. */
 export async function readHistory(
   journal: Journal,
@@ -35,8 +38,9 @@ export async function readHistory(
   // At the end there is nothing to find: a live stream that polls costs no search.
   const atEdge = range.after === 0 || range.after >= range.version;
   let sequence = atEdge ? 0 : await sequenceBefore(journal, stream, range.after);
-  while (events.length < limit && range.after < range.version) {
-    const records = await journal.history(stream, { after: sequence, limit: Math.min(200, limit) });
+  let chars = 0;
+  while (events.length < limit && chars < pageCharsMax && range.after < range.version) {
+    const records = await journal.history(stream, { after: sequence, limit: Math.min(50, limit) });
     for (const record of records) {
       sequence = record.sequence;
       const entries = decodeEntries(record);
@@ -44,12 +48,13 @@ export async function readHistory(
       for (const entry of entries) {
         for (const [i, event] of (entry.events ?? []).entries()) {
           version++;
-          if (version <= range.after || events.length === limit) continue;
+          if (version <= range.after || events.length === limit || chars >= pageCharsMax) continue;
           const known = definition.events.get(event.type);
           // Event data is normal JSON, and so is what upcasters make of it.
           const data = (known ? upcast(known, event.v ?? 1, event.data) : event.data) as JsonValue;
           const type = `${definition.name}.${event.type}`;
           events.push({ id: eventId(entry.id, i + 1), type, version, time: record.time, data });
+          chars += JSON.stringify(event.data).length;
         }
       }
     }

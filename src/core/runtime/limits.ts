@@ -1,3 +1,4 @@
+import { HoldfastError } from "../errors.ts";
 import { defaultKeyWindow, type KeyWindowLimits } from "../journal/key-window.ts";
 
 /** Every bound of the runtime, with its unit. The same on all targets: what cannot be published cannot be committed. */
@@ -16,6 +17,8 @@ export interface Limits {
   readonly requestsPerEntityMax: number;
   /** Commands that are decided and appended together. */
   readonly groupMax: number;
+  /** How long `prepare` may take, where the deadline leaves it that long. */
+  readonly prepareMs: number;
   /** How often a group is decided anew because another instance was faster. */
   readonly conflictsMax: number;
   /** How long an append whose outcome is unknown is tried again before the caller is told so. */
@@ -36,6 +39,7 @@ export const defaultLimits: Limits = {
   requestsMax: 4_096,
   requestsPerEntityMax: 1_024,
   groupMax: 256,
+  prepareMs: 30_000,
   conflictsMax: 20,
   settleMs: 5_000,
   cacheEntitiesMax: 10_000,
@@ -43,3 +47,23 @@ export const defaultLimits: Limits = {
   cacheMs: 15 * 60_000,
   keys: defaultKeyWindow,
 };
+
+/**
+ * The defaults with what is given.
+ * @throws HoldfastError `invalid-options` for an unknown limit, or one that is no whole number of at least 1 (0 for
+ * times)
+ */
+export function checkedLimits(given: Partial<Limits>): Limits {
+  const limits: Limits = { ...defaultLimits, ...given };
+  const numbers = { ...limits, ...limits.keys };
+  const known: ReadonlySet<string> = new Set([...Object.keys(defaultLimits), ...Object.keys(defaultKeyWindow)]);
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!known.has(name)) throw new HoldfastError("invalid-options", `Unknown limit "${name}".`);
+    if (name === "keys" || (Number.isSafeInteger(value) && Number(value) >= (name.endsWith("Ms") ? 0 : 1))) continue;
+    throw new HoldfastError(
+      "invalid-options",
+      `The limit "${name}" is ${String(value)}; it must be a whole number from 1.`,
+    );
+  }
+  return limits;
+}

@@ -1,6 +1,6 @@
-import { upcast, type EntityDefinition } from "../entity/definition.ts";
-import { HoldfastError } from "../errors.ts";
-import { normalise, type JsonValue } from "../json.ts";
+import { upcast, type EntityDefinition, type EventDefinition } from "../entity/definition.ts";
+import { HoldfastError, internalError } from "../errors.ts";
+import { jsonBytes, normalise, type JsonValue } from "../json.ts";
 import {
   decodeEntries,
   decodeSnapshot,
@@ -29,16 +29,16 @@ export interface Live {
   erased: boolean;
   readonly keys: KeyWindow;
   readonly timers: Map<string, PendingTimer>;
-  published: number;
+  /** Types of the events folded so far, each with the greatest version of its shape. */
+  readonly eventTypes: Map<string, number>;
   /** Sequence of the newest snapshot that this instance knows of. */
   snapshotAt: number;
   /** Sequence at which the next snapshot is tried. */
   snapshotDue: number;
   /** When it was loaded, epoch milliseconds of this instance's clock. */
   readonly loadedAt: number;
-  /** Last measured size of the state as JSON, and by how much it may have grown since, by what was appended. */
-  stateBytes: number;
-  grownBytes: number;
+  /** JSON of the pending timers, bytes; counts with the state. */
+  timerBytes: number;
 }
 
 /** The stream moved in a way that only a load from the start can explain: the cached fold is worthless. */
@@ -67,13 +67,14 @@ export async function loadLive(
     erased: body?.erased ?? false,
     keys: createKeyWindow(snapshot && body && { horizon: snapshot.horizon, body }),
     timers: new Map(Object.entries(body?.timers ?? {})),
-    published: body?.published ?? 0,
+    eventTypes: new Map(Object.entries(body?.events ?? {})),
     snapshotAt: snapshot?.sequence ?? 0,
     snapshotDue: (snapshot?.sequence ?? 0) + definition.snapshotEvery,
     loadedAt: now,
-    stateBytes: snapshot?.body.length ?? 0,
-    grownBytes: Number.MAX_SAFE_INTEGER,
+    timerBytes: 0,
   };
+  live.timerBytes = bytesOfTimers(live.timers.values());
+  for (const [type, version] of live.eventTypes) knownEvent(definition, type, version);
   if (snapshot && foldAnew) {
     live.state = await foldHistory(journal, live, snapshot.sequence);
     if (snapshot.revision < definition.revision) live.snapshotDue = live.sequence;
@@ -104,7 +105,6 @@ function applyRecord(live: Live, record: StoredRecord, entries: readonly Entry[]
     }
   }
   adopt(live, record, state);
-  live.grownBytes += record.entries.length;
   remember(live.keys, keysOf(entries, record.time), record.sequence);
   for (const entry of entries) applyEntry(live, entry);
 }
@@ -120,35 +120,57 @@ export function adopt(live: Live, record: StoredRecord, state: JsonValue): void 
 
 /** What an entry does besides its events: sets and cancels timers (generation: the entry's id), or erases. */
 export function applyEntry(live: Live, entry: Entry): void {
-  for (const { name, at, command, input } of entry.timers ?? []) {
-    if (at === undefined || command === undefined) live.timers.delete(name);
-    else live.timers.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
+  for (const { type, v = 1 } of entry.events ?? []) {
+    if ((live.eventTypes.get(type) ?? 0) < v) live.eventTypes.set(type, v);
+  }
+  if (entry.timers) {
+    for (const { name, at, command, input } of entry.timers) {
+      if (at === undefined || command === undefined) live.timers.delete(name);
+      else live.timers.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
+    }
+    live.timerBytes = bytesOfTimers(live.timers.values());
   }
   if (entry.command !== eraseCommand) return;
   live.erased = true;
   live.state = null;
   live.timers.clear();
+  live.timerBytes = 0;
 }
 
-/** One event into the state. @throws HoldfastError `unknown-event` (retry later: newer code is being rolled out) */
+/** Bytes that timers take in a snapshot: their inputs, and 150 for the rest of each. */
+export function bytesOfTimers(timers: Iterable<{ readonly input?: JsonValue }>): number {
+  let bytes = 0;
+  for (const { input } of timers) bytes += 150 + (input === undefined ? 0 : jsonBytes(input));
+  return bytes;
+}
+
+/** One event into the state. @throws HoldfastError `unknown-event`, or `internal` where the app's code fails */
 export function evolve(
   definition: EntityDefinition,
   state: JsonValue,
   event: StoredEvent,
   meta: { readonly time: number; readonly version: number },
 ): JsonValue {
-  const known = definition.events.get(event.type);
-  const version = event.v ?? 1;
-  if (known === undefined || version > known.version) {
-    throw new HoldfastError(
-      "unknown-event",
-      `Entity "${definition.name}" holds event "${event.type}" version ${version}, which this code does not know; newer code wrote it.`,
-      { retry: "later", retryAfterMs: 5_000 },
-    );
+  const { type, v = 1 } = event;
+  const known = knownEvent(definition, type, v);
+  try {
+    // Stored data is normal JSON already; frozen here so that no evolve can change what another one sees.
+    const data = normalise(upcast(known, v, event.data), type);
+    return normalise(known.evolve(state, data, meta), `the state after ${type}`);
+  } catch (cause) {
+    throw internalError(`evolve of ${definition.name}.${type}`, cause);
   }
-  // Stored data is normal JSON already; frozen here so that no evolve can change what another one sees.
-  const data = normalise(upcast(known, version, event.data), event.type);
-  return normalise(known.evolve(state, data, meta), `the state after ${event.type}`);
+}
+
+/** @throws HoldfastError `unknown-event` (retry later: newer code is being rolled out) */
+function knownEvent(definition: EntityDefinition, type: string, version: number): EventDefinition {
+  const known = definition.events.get(type);
+  if (known && version <= known.version) return known;
+  throw new HoldfastError(
+    "unknown-event",
+    `Entity "${definition.name}" holds event "${type}" version ${version}, which this code does not know; newer code wrote it.`,
+    { retry: "later", retryAfterMs: 5_000 },
+  );
 }
 
 async function foldHistory(journal: Journal, live: Live, to: number): Promise<JsonValue> {
@@ -160,6 +182,8 @@ async function foldHistory(journal: Journal, live: Live, to: number): Promise<Js
       throw new HoldfastError("journal-corrupt", `Records of ${describe(live.stream)} after ${after} are missing.`);
     }
     for (const record of records) {
+      // Its snapshot was read before it was erased.
+      if (record.entries === "[]") throw erasedError(live.stream);
       for (const entry of decodeEntries(record)) {
         for (const event of entry.events ?? []) {
           state = evolve(live.definition, state, event, { time: record.time, version: ++version });
@@ -171,8 +195,17 @@ async function foldHistory(journal: Journal, live: Live, to: number): Promise<Js
   return state;
 }
 
+/** @throws HoldfastError `internal` where the app's code fails */
 export function initialState(definition: EntityDefinition): JsonValue {
-  return normalise(definition.initial(), `the initial state of "${definition.name}"`);
+  try {
+    return normalise(definition.initial(), "the initial state");
+  } catch (cause) {
+    throw internalError(`initial of ${definition.name}`, cause);
+  }
+}
+
+export function erasedError(stream: StreamId): HoldfastError {
+  return new HoldfastError("erased", `${describe(stream)} was erased; its id is never used again.`);
 }
 
 export function describe(stream: StreamId): string {

@@ -1,7 +1,7 @@
 import { HoldfastError } from "../errors.ts";
 import { decodeEntries, versionAt } from "../journal/format.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
-import { describe } from "./live.ts";
+import { describe, erasedError } from "./live.ts";
 import type { CommandItem } from "./requests.ts";
 
 /** Answers from the record that consumed the key: one point read, nothing is run. */
@@ -13,7 +13,7 @@ export async function replay(journal: Journal, stream: StreamId, item: CommandIt
     const entry = entries[index];
     if (record === undefined || entry === undefined) {
       throw record?.entries === "[]"
-        ? new HoldfastError("erased", `${describe(stream)} was erased; its id is never used again.`)
+        ? erasedError(stream)
         : new HoldfastError("journal-corrupt", `Record ${sequence} of ${describe(stream)} does not hold its key.`);
     }
     if (entry.fp !== item.fingerprint) throw reusedError(item);

@@ -54,7 +54,7 @@ export interface ViewRequest {
 }
 
 /** What an entity's queue holds. */
-export type Item = CommandItem | ViewItem | EraseItem;
+export type Item = CommandItem | ViewItem;
 
 interface Settle<Answer> {
   readonly resolve: (answer: Answer) => void;
@@ -83,10 +83,4 @@ export interface CommandItem extends Settle<Outcome> {
 /** A read of the entity as it is now. */
 export interface ViewItem extends Settle<{ readonly state: JsonValue; readonly version: number }> {
   readonly kind: "view";
-}
-
-/** Ends the stream: resolves with the tombstone's sequence. */
-export interface EraseItem extends Settle<number> {
-  readonly kind: "erase";
-  readonly principal: Principal;
 }

@@ -1,12 +1,12 @@
 import { validationError } from "../entity/schema.ts";
 import { HoldfastError } from "../errors.ts";
-import type { JsonValue } from "../json.ts";
-import { encodeEntries, encodeEntry, eraseCommand, type Entry } from "../journal/format.ts";
+import { jsonBytes, type JsonValue } from "../json.ts";
+import { encodeEntries, encodeEntry, type Entry } from "../journal/format.ts";
 import type { Append } from "../journal/port.ts";
-import type { CommitPorts } from "./commit.ts";
-import { decideCommand, type Decided } from "./decide.ts";
+import { decideCommand } from "./decide.ts";
 import type { Limits } from "./limits.ts";
-import { describe, type Live } from "./live.ts";
+import { bytesOfTimers, describe, erasedError, type Live } from "./live.ts";
+import type { CommitPorts } from "./ports.ts";
 import { replay, reusedError } from "./replay.ts";
 import type { CommandItem, Item, Outcome } from "./requests.ts";
 
@@ -42,29 +42,16 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
   let { state, version } = live;
   let bytes = 2;
   let timers = live.timers.size;
+  let { timerBytes } = live;
   let at = 0;
   for (; at < items.length; at++) {
     const item = items[at] as Item;
     const refuse = (error: HoldfastError): void => {
       answers.push({ item, ofEntry: false, give: () => item.reject(error) });
     };
-    if (live.erased && item.kind === "erase") {
-      answers.push({ item, ofEntry: false, give: () => item.resolve(live.sequence) });
-      continue;
-    }
     if (live.erased) {
-      refuse(new HoldfastError("erased", `${describe(live.stream)} was erased; its id is never used again.`));
+      refuse(erasedError(live.stream));
       continue;
-    }
-    if (item.kind === "erase") {
-      // In a record of its own: what stands before it is blanked, it stays.
-      if (entries.length > 0) break;
-      const tombstone: Entry = { id: system.newId(), command: eraseCommand, principal: item.principal.id };
-      entries.push(tombstone);
-      encoded.push(encodeEntry(tombstone));
-      answers.push({ item, ofEntry: true, give: () => item.resolve(live.sequence) });
-      at++;
-      break;
     }
     if (item.kind === "view") {
       const seen = { state, version };
@@ -72,7 +59,7 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
       continue;
     }
     if (item.deadline < system.now()) {
-      item.reject(deadlineError(item));
+      item.reject(deadlineError(item.command.name));
       continue;
     }
     const { key } = item;
@@ -122,11 +109,15 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
       if (decided.entry) {
         const text = encodeEntry(decided.entry);
         const size = Buffer.byteLength(text) + 1;
-        const more = newTimers(live, decided.entry);
-        checkSize(live, item, decided, size, timers + more, limits);
+        const set = decided.entry.timers?.filter(({ at }) => at !== undefined) ?? [];
+        const more = set.filter(({ name }) => !live.timers.has(name)).length;
+        const moreBytes = bytesOfTimers(set);
+        const stateBytes = jsonBytes(decided.state) + timerBytes + moreBytes;
+        checkSize(live, item, decided.entry, { size, stateBytes, timers: set.length > 0 ? timers + more : 0 }, limits);
         if (bytes + size > limits.recordBytesMax || entries.length === limits.groupMax) break;
         bytes += size;
         timers += more;
+        timerBytes += moreBytes;
         entries.push(decided.entry);
         encoded.push(text);
         if (key) taken.set(key.hash, { fingerprint: item.fingerprint, outcome });
@@ -173,57 +164,45 @@ function obstacleOf(live: Live, item: CommandItem, version: number): HoldfastErr
   return undefined;
 }
 
-/** How many timers an entry sets that are not pending yet; what it cancels is not counted back. */
-function newTimers(live: Live, entry: Entry): number {
-  return entry.timers?.filter(({ at, name }) => at !== undefined && !live.timers.has(name)).length ?? 0;
-}
-
-/** @throws HoldfastError for what is too large to be stored, before anything is */
+/**
+ * What is too large is refused before anything of it is stored.
+ * @throws HoldfastError `event-too-large`, `record-too-large`, `entity-too-large`, `too-many-timers`
+ */
 function checkSize(
   live: Live,
   item: CommandItem,
-  { entry, state }: Decided,
-  size: number,
-  timers: number,
+  entry: Entry,
+  found: { readonly size: number; readonly stateBytes: number; readonly timers: number },
   limits: Limits,
 ): void {
   const what = `${live.definition.name}.${item.command.name}`;
-  if (size > limits.eventBytesMax) {
-    for (const { type, data } of entry?.events ?? []) {
-      const bytes = Buffer.byteLength(JSON.stringify(data));
-      if (bytes > limits.eventBytesMax) {
-        throw new HoldfastError(
-          "event-too-large",
-          `${what} would store event "${type}" of ${bytes} bytes; ${limits.eventBytesMax} are allowed.`,
-        );
-      }
-    }
-  }
-  if (size + 2 > limits.recordBytesMax) {
+  for (const { type, data } of found.size > limits.eventBytesMax ? (entry.events ?? []) : []) {
+    const bytes = jsonBytes(data);
+    if (bytes <= limits.eventBytesMax) continue;
     throw new HoldfastError(
-      "record-too-large",
-      `${what} would store a record of ${size} bytes; ${limits.recordBytesMax} are allowed.`,
+      "event-too-large",
+      `${what} would store event "${type}" of ${bytes} bytes; ${limits.eventBytesMax} are allowed.`,
     );
   }
-  if (timers > limits.timersMax && entry?.timers?.some(({ at }) => at !== undefined)) {
+  if (found.size + 2 > limits.recordBytesMax) {
+    throw new HoldfastError(
+      "record-too-large",
+      `${what} would store a record of ${found.size} bytes; ${limits.recordBytesMax} are allowed.`,
+    );
+  }
+  if (found.timers > limits.timersMax) {
     throw new HoldfastError("too-many-timers", `${what} would set more than ${limits.timersMax} timers.`);
   }
-  // Measuring costs as much as the state is large. It is done once per as many bytes of appends (64 KiB at least, a
-  // command counting for 4 KiB at least), and always where the limit is near.
-  live.grownBytes += size + 4_096;
-  const near = live.stateBytes + 2 * live.grownBytes > limits.stateBytesMax;
-  if (live.grownBytes < Math.max(live.stateBytes, 65_536) && !near) return;
-  live.stateBytes = Buffer.byteLength(JSON.stringify(state));
-  live.grownBytes = 0;
-  if (live.stateBytes <= limits.stateBytesMax) return;
-  throw new HoldfastError(
-    "entity-too-large",
-    `${what} would grow the state of ${describe(live.stream)} to ${live.stateBytes} bytes; ${limits.stateBytesMax} are allowed.`,
-  );
+  if (found.stateBytes > limits.stateBytesMax) {
+    throw new HoldfastError(
+      "entity-too-large",
+      `${what} would grow state and timers of ${describe(live.stream)} to ${found.stateBytes} bytes; ${limits.stateBytesMax} are allowed.`,
+    );
+  }
 }
 
-function deadlineError(item: CommandItem): HoldfastError {
-  return new HoldfastError("deadline-exceeded", `The deadline of ${item.command.name} passed; it was not run.`, {
+export function deadlineError(command: string): HoldfastError {
+  return new HoldfastError("deadline-exceeded", `The deadline of ${command} passed; it was not run.`, {
     retry: "later",
     retryAfterMs: 1_000,
   });

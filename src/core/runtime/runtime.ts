@@ -3,17 +3,19 @@ import type { CommandDefinition, EntityDefinition } from "../entity/definition.t
 import { checkId, checkTenant } from "../entity/names.ts";
 import { validate, validationError } from "../entity/schema.ts";
 import type { Action, Caller, EntityRef, EntitySpec, Principal } from "../entity/types.ts";
-import { HoldfastError } from "../errors.ts";
-import { checkInput, normalise, type JsonValue } from "../json.ts";
+import { HoldfastError, internalError, isHoldfastError } from "../errors.ts";
+import { checkInput, freezePlain, jsonBytes, normalise, type JsonValue } from "../json.ts";
 import { fingerprint, parseKey, type KeyOrigin } from "../journal/keys.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
-import { settleGroup, type CommitPorts, type Target } from "./commit.ts";
-import { internalError } from "./decide.ts";
+import { settleGroup } from "./commit.ts";
+import { eraseStream } from "./erase.ts";
 import { readHistory, type HistoryPage } from "./history.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
-import { loadLive, streamKey, type Live } from "./live.ts";
+import { checkedLimits, type Limits } from "./limits.ts";
+import { streamKey, type Live } from "./live.ts";
 import { createLru } from "./lru.ts";
+import type { CommitPorts, Target } from "./ports.ts";
 import type { CommandItem, CommandRequest, Item, Outcome, ViewRequest } from "./requests.ts";
+import { deadlineError } from "./round.ts";
 import { saveSnapshot } from "./snapshots.ts";
 import { createSystem, type System } from "./system.ts";
 
@@ -56,7 +58,10 @@ export interface Runtime {
   call<S extends EntitySpec>(entity: EntityRef<S>, id: string, options?: CallOptions): Caller<S>;
   /** Calls back after this instance has stored records of the stream. Returns the way to stop. */
   watch(stream: StreamId, listener: () => void): () => void;
-  /** Appends a tombstone and blanks all payloads of the stream; its id is never used again. */
+  /**
+   * Appends a tombstone and blanks all payloads of the stream; its id is never used again. For tools: `authorize` is
+   * not asked, the principal is written down.
+   */
   erase(request: ViewRequest): Promise<void>;
   /** Resolves if the journal answers. */
   ready(): Promise<void>;
@@ -78,7 +83,7 @@ interface Queue extends Target {
 export function createRuntime<Services>(app: App<unknown, Services>, options: RuntimeOptions<Services>): Runtime {
   const { journal, services } = options;
   const system = options.system ?? createSystem();
-  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const limits = checkedLimits(options.limits ?? {});
   const cache = createLru<Live>(limits.cacheEntitiesMax, limits.cacheBytesMax);
   const queues = new Map<string, Queue>();
   /** Queues that wait for their turn to begin. */
@@ -87,7 +92,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   const background = new Set<Promise<unknown>>();
   const saving = new Set<string>();
   let underWay = 0;
-  let closing = false;
+  let closing: Promise<void> | undefined;
   let idle = (): void => {};
 
   const ports: CommitPorts = {
@@ -121,19 +126,38 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
 
   async function runPrepare({ definition, stream }: Live, item: CommandItem): Promise<void> {
     try {
-      const { prepare } = item.command;
-      // The declaration has tied the input's type to the schema that made the value.
-      const input = (item.validated as { readonly value: unknown }).value;
-      const context = { id: stream.id, now: system.now(), principal: item.principal, services };
-      item.prepared = { value: await prepare?.(input, context) };
-    } catch (cause) {
-      return item.reject(internalError(`prepare of ${definition.name}.${item.command.name}`, cause));
-    }
-    try {
+      item.prepared = { value: await prepareInTime(definition, stream, item) };
       enqueue(definition, stream, item);
     } catch (error) {
       item.reject(error);
     }
+  }
+
+  /** What takes longer than the command has is left alone: its result is not used any more. */
+  function prepareInTime(definition: EntityDefinition, stream: StreamId, item: CommandItem): Promise<unknown> {
+    const { command, principal, deadline, validated } = item;
+    const now = system.now();
+    return new Promise((resolve, reject) => {
+      const cancel = system.after(Math.max(0, Math.min(limits.prepareMs, deadline - now)), () =>
+        reject(deadlineError(command.name)),
+      );
+      const fail = (cause: unknown): void => {
+        cancel();
+        reject(internalError(`prepare of ${definition.name}.${command.name}`, cause));
+      };
+      const run = async (): Promise<unknown> =>
+        // The declaration has tied the input's type to the schema that made the value.
+        command.prepare?.((validated as { readonly value: unknown }).value, {
+          id: stream.id,
+          now,
+          principal,
+          services,
+        });
+      run().then((value) => {
+        cancel();
+        resolve(value);
+      }, fail);
+    });
   }
 
   function enqueue(definition: EntityDefinition, stream: StreamId, item: Item): void {
@@ -162,8 +186,11 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       try {
         await settleGroup(ports, queue, group);
       } catch (error) {
-        // Settled items ignore this; those that are being prepared come back.
-        for (const item of group) if (item.kind !== "command" || item.prepared !== "running") item.reject(error);
+        // Settled items ignore this; those that are being prepared come back, or have come back already.
+        for (const item of group) {
+          const preparing = item.kind === "command" && item.prepared === "running";
+          if (!preparing && !queue.items.includes(item)) item.reject(error);
+        }
       }
     }
     queues.delete(queue.key);
@@ -184,8 +211,12 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   async function authorize(principal: Principal, entity: string, action: Action): Promise<void> {
     const { authorize: ask } = definitionOf(entity);
     if (principal.kind === "system" || ask === undefined) return;
-    const allowed = ask(principal, action);
-    if ((typeof allowed === "boolean" ? allowed : await allowed) === true) return;
+    try {
+      const allowed = ask(principal, action);
+      if ((typeof allowed === "boolean" ? allowed : await allowed) === true) return;
+    } catch (cause) {
+      throw isHoldfastError(cause) ? cause : internalError(`authorize of ${entity}`, cause);
+    }
     if (principal.kind === "anonymous")
       throw new HoldfastError("unauthenticated", "This needs an authenticated caller.");
     throw new HoldfastError("forbidden", "The caller may not do this.");
@@ -243,8 +274,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
         const rawInput = input === undefined ? undefined : checkInput(input);
         const origin: KeyOrigin = request.keyOrigin ?? "foreign";
         const key = request.key === undefined ? undefined : parseKey(request.key, origin, system.now());
-        const validation = command.input ? validate(command.input, rawInput) : validateNoInput(rawInput);
-        const validated = validation instanceof Promise ? await validation : validation;
+        const checked = validateInput(definition, command, rawInput);
+        const validated = checked instanceof Promise ? await checked : checked;
         if (validated.issues && key === undefined) {
           throw validationError(`${definition.name}.${command.name}`, validated.issues);
         }
@@ -285,6 +316,12 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       admitted(async () => {
         const definition = definitionOf(entity);
         await authorize(principal, entity, { kind: "history", id });
+        if (!Number.isSafeInteger(after) || after < 0 || !Number.isInteger(limit) || limit < 1 || limit > 1_000) {
+          throw new HoldfastError(
+            "invalid-query",
+            `after is from 0, limit from 1 to 1,000; not ${after} and ${limit}.`,
+          );
+        }
         const stream = streamOf(definition, id, principal);
         if (!definition.history) throw new HoldfastError("no-history", `Entity "${entity}" does not show its history.`);
         const { version } = await read(definition, stream);
@@ -300,26 +337,15 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       };
     },
     erase: ({ entity, id, principal }) =>
-      admitted(async () => {
-        const definition = definitionOf(entity);
-        const stream = streamOf(definition, id, principal);
-        const tombstone = await new Promise<number>((resolve, reject) =>
-          enqueue(definition, stream, { kind: "erase", principal, resolve, reject }),
-        );
-        const live =
-          ports.cached(streamKey(stream)) ?? (await loadLive(journal, definition, stream, system.now(), limits.keys));
-        if (!(await saveSnapshot(journal, system, limits, live))) {
-          throw overloaded("the stream is closed but its payloads could not be blanked yet; erase it again");
-        }
-        await journal.erase(stream, tombstone);
-      }),
+      admitted(() => eraseStream(ports, streamOf(definitionOf(entity), id, principal), principal.id)),
     async ready() {
       await journal.record({ tenant: "default", entity: "holdfast", id: "ready" }, 1);
     },
-    async close() {
-      closing = true;
-      if (underWay > 0) await new Promise<void>((resolve) => void (idle = resolve));
-      await Promise.all(background);
+    close() {
+      closing ??= (underWay === 0 ? Promise.resolve() : new Promise<void>((resolve) => void (idle = resolve))).then(
+        async () => void (await Promise.all(background)),
+      );
+      return closing;
     },
   };
   return runtime;
@@ -329,6 +355,24 @@ function commandOf(definition: EntityDefinition, name: string): CommandDefinitio
   const command = definition.commands.get(name);
   if (command) return command;
   throw new HoldfastError("unknown-command", `Entity "${definition.name}" has no command "${name}".`);
+}
+
+/** Answers at once unless the schema is asynchronous. What it made is frozen: it may be decided on more than once. */
+function validateInput(
+  definition: EntityDefinition,
+  command: CommandDefinition,
+  input: JsonValue | undefined,
+): CommandItem["validated"] | Promise<CommandItem["validated"]> {
+  if (command.input === undefined) return validateNoInput(input);
+  const failed = (cause: unknown): never => {
+    throw internalError(`the input schema of ${definition.name}.${command.name}`, cause);
+  };
+  try {
+    const result = validate(command.input, input);
+    return result instanceof Promise ? result.then(freezePlain, failed) : freezePlain(result);
+  } catch (cause) {
+    return failed(cause);
+  }
 }
 
 function validateNoInput(input: JsonValue | undefined): CommandItem["validated"] {
@@ -344,5 +388,11 @@ function overloaded(reason: string): HoldfastError {
 
 /** Estimated bytes of a cached entity: its state, its keys, and what every one costs. */
 function weightOf(live: Live): number {
-  return live.stateBytes * 2 + live.keys.recent.size * 150 + (live.keys.older?.size ?? 0) * 100 + 1_000;
+  return (
+    jsonBytes(live.state) * 2 +
+    live.timerBytes +
+    live.keys.recent.size * 150 +
+    (live.keys.older?.size ?? 0) * 100 +
+    1_000
+  );
 }

@@ -27,16 +27,14 @@ export async function saveSnapshot(journal: Journal, system: System, limits: Lim
     state: live.state,
     keys: ranges,
     ...(live.timers.size > 0 && { timers: Object.fromEntries(live.timers) }),
-    ...(live.published > 0 && { published: live.published }),
-    ...(live.erased && { erased: true }),
+    events: Object.fromEntries(live.eventTypes),
   };
   try {
     await journal.saveSnapshot(
       stream,
       {
         sequence,
-        // Nothing is newer than the end: no late snapshot brings erased state back.
-        revision: live.erased ? Number.MAX_SAFE_INTEGER : definition.revision,
+        revision: definition.revision,
         horizon: keys.horizon,
         body: JSON.stringify(body),
       },

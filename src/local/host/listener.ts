@@ -63,7 +63,8 @@ function incomingBody(incoming: IncomingMessage): BodySource {
   return (take) =>
     new Promise((resolve, reject) => {
       const closed = (): void => {
-        if (!incoming.readableEnded) reject(new Error("The connection was closed before the end of the body."));
+        if (incoming.readableEnded) resolve();
+        else reject(new Error("The connection was closed before the end of the body."));
       };
       if (incoming.destroyed) return closed();
       const onData = (chunk: Uint8Array): void => {

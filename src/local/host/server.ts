@@ -84,10 +84,13 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   };
 }
 
+/** Connections that wait to be accepted; the system may allow fewer. Node's 511 make a burst wait for seconds. */
+const backlog = 4_096;
+
 function listen(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog }, () => {
       server.off("error", reject);
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : port);

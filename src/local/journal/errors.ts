@@ -2,8 +2,6 @@ import { HoldfastError } from "../../core/errors.ts";
 
 /** Primary result codes. Source: https://sqlite.org/rescode.html */
 const codes = {
-  /** "SQL logic error": the statements are sound, so the tables are not ours. */
-  error: 1,
   busy: 5,
   locked: 6,
   readOnly: 8,
@@ -40,7 +38,8 @@ export function translated(error: unknown, file: string): HoldfastError {
   switch (resultCode(error)) {
     case codes.busy:
     case codes.locked:
-      return new HoldfastError("overloaded", `${file} is locked by another process.`, {
+      // Shown to callers, so without the path.
+      return new HoldfastError("overloaded", "The journal is locked by another process.", {
         retry: "later",
         retryAfterMs: 1_000,
         cause: error,
@@ -51,7 +50,6 @@ export function translated(error: unknown, file: string): HoldfastError {
         retryAfterMs: 5_000,
         cause: error,
       });
-    case codes.error:
     case codes.corrupt:
     case codes.notADatabase:
       return new HoldfastError(

@@ -77,15 +77,22 @@ export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOp
     try {
       sql.begin.run();
     } catch (error) {
+      // Another process was quicker: this one waits for its turn like everybody else.
+      if (isBusy(error)) return void queue.push(pending);
       return failAll([pending], translated(error, file));
     }
     runTogether([pending]);
   }
 
-  /** Ends the transaction without a trace, unless SQLite has done so already. */
-  function undo(): void {
-    if (db.isTransaction) sql.rollback.run();
+  /** Ends the transaction without a trace. False if SQLite had ended it by itself. */
+  function undo(): boolean {
     undone();
+    try {
+      sql.rollback.run();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   function commit(group: readonly Pending[], results: readonly unknown[]): void {
@@ -93,11 +100,10 @@ export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOp
       sql.commit.run();
       transactions++;
     } catch (error) {
-      // Still open: certainly not committed. Else SQLite ended it by itself, and only some codes say how.
-      const definite = db.isTransaction || isDefinite(error);
-      undo();
+      // Rolled back by us: certainly not committed. Else SQLite ended it by itself, and only some codes say how.
+      const definite = undo() || isDefinite(error);
       const cause = translated(error, file);
-      const unknown = new HoldfastError("outcome-unknown", `The commit to ${file} failed.`, { retry: "later", cause });
+      const unknown = new HoldfastError("outcome-unknown", "The commit failed.", { retry: "later", cause });
       return failAll(group, definite ? cause : unknown);
     }
     for (const [i, { resolve }] of group.entries()) resolve(results[i]);
@@ -110,7 +116,7 @@ export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOp
     queue = queue.filter(({ until }) => until > now);
     failAll(
       late,
-      new HoldfastError("overloaded", `${file} was locked by another process for ${appendTimeoutMs} ms.`, {
+      new HoldfastError("overloaded", `The journal was locked by another process for ${appendTimeoutMs} ms.`, {
         retry: "later",
         retryAfterMs: 1_000,
       }),

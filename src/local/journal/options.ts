@@ -40,6 +40,11 @@ export function checkSqliteOptions(options: SqliteOptions): void {
       );
     }
   }
+  for (const name of ["appendTimeoutMs", "busyTimeoutMs", "groupMax", "fileBytesMax"] as const) {
+    const value = options[name];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue;
+    throw new HoldfastError("invalid-options", `${name} is ${String(value)}; it must be a whole number from 1.`);
+  }
   const { synchronous = "full" } = options;
   if (synchronous !== "full" && synchronous !== "normal") {
     throw new HoldfastError(

@@ -62,7 +62,11 @@ export function migrate(db: DatabaseSync): void {
       }
       db.exec("COMMIT");
     } catch (error) {
-      if (db.isTransaction) db.exec("ROLLBACK");
+      try {
+        db.exec("ROLLBACK");
+      } catch {
+        // SQLite has ended it by itself.
+      }
       throw error;
     }
   }

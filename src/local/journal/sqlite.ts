@@ -11,6 +11,7 @@ import type {
   StoredRecord,
   StreamId,
 } from "../../core/journal/port.ts";
+import { streamKey } from "../../core/runtime/live.ts";
 import { createLru } from "../../core/runtime/lru.ts";
 import { translated } from "./errors.ts";
 import { createGroup } from "./group.ts";
@@ -72,11 +73,11 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
     }
   }
 
-  function find({ tenant, entity, id }: StreamId): number | undefined {
-    const key = `${tenant}/${entity}/${id}`;
+  function find(stream: StreamId): number | undefined {
+    const key = streamKey(stream);
     const known = ids.get(key);
     if (known !== undefined) return known;
-    const row = sql.findStream.get(tenant, entity, id);
+    const row = sql.findStream.get(stream.tenant, stream.entity, stream.id);
     if (row === undefined) return undefined;
     const found = Number(row["id"]);
     ids.set(key, found, 0);
@@ -93,10 +94,15 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   function appendNow({ stream, record }: Append): AppendResult {
     const at = findOrInsert(stream);
     const { sequence, id, previous, time, version, entries } = record;
-    if (sql.insertRecord.run(at, sequence, id, previous, time, version, entries).changes === 0) {
-      return sql.recordId.get(at, sequence)?.["id"] === id ? "stored" : "taken";
+    if (sql.insertRecord.run(at, sequence, id, previous, time, version, entries).changes === 1) return "stored";
+    const standing = sql.recordId.get(at, sequence)?.["id"];
+    if (standing === undefined) {
+      throw new HoldfastError(
+        "journal-corrupt",
+        `Record ${sequence - 1}, behind which an append belongs, is not there.`,
+      );
     }
-    return "stored";
+    return standing === id ? "stored" : "taken";
   }
 
   function saveNow(
@@ -106,6 +112,8 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
     forgotten: readonly ForgottenKeys[],
   ): void {
     const at = findOrInsert(stream);
+    // Erased: nothing of it comes back.
+    if (sql.snapshotRevision.get(at)?.["revision"] === Number.MAX_SAFE_INTEGER) return;
     for (const [hash, sequence] of keys) sql.insertKey.run(at, hash, sequence);
     const { sequence, revision, horizon, body } = snapshot;
     sql.saveSnapshot.run(at, horizon.foreign, horizon.derived, sequence, revision, body);
@@ -233,7 +241,10 @@ function open(options: SqliteOptions): { readonly db: DatabaseSync; readonly sql
     return { db, sql };
   } catch (error) {
     db?.close();
-    throw translated(error, file);
+    const failure = translated(error, file);
+    if (failure.code !== "journal-failed") throw failure;
+    // The statements are sound, so the file is not what it should be.
+    throw new HoldfastError("journal-corrupt", failure.message, { cause: error });
   }
 }
 

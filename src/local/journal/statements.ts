@@ -16,6 +16,7 @@ export interface Statements {
   readonly recordsAfter: StatementSync;
   readonly findKey: StatementSync;
   readonly horizon: StatementSync;
+  readonly snapshotRevision: StatementSync;
   readonly snapshot: StatementSync;
   readonly saveSnapshot: StatementSync;
   readonly deleteKey: StatementSync;
@@ -35,7 +36,10 @@ export function prepare(db: DatabaseSync): Statements {
     findStream: db.prepare("SELECT id FROM streams WHERE tenant = ? AND entity = ? AND name = ?"),
     insertStream: db.prepare("INSERT INTO streams (tenant, entity, name) VALUES (?, ?, ?)"),
     insertRecord: db.prepare(
-      `INSERT INTO records (stream, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      // Only behind its predecessor: a file from a backup may have lost the end of a stream that somebody still caches.
+      `INSERT INTO records (stream, ${columns}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+       WHERE ?2 = 1 OR EXISTS (SELECT 1 FROM records WHERE stream = ?1 AND sequence = ?2 - 1 AND id = ?4)
+       ON CONFLICT DO NOTHING`,
     ),
     // A key that was forgotten may be consumed again; a late page does not take it back to the earlier record.
     insertKey: db.prepare(
@@ -54,6 +58,7 @@ export function prepare(db: DatabaseSync): Statements {
     horizon: db.prepare(
       "SELECT horizon_foreign AS foreign_, horizon_derived AS derived FROM snapshots WHERE stream = ?",
     ),
+    snapshotRevision: db.prepare("SELECT revision FROM snapshots WHERE stream = ?"),
     snapshot: db.prepare(
       "SELECT horizon_foreign AS foreign_, horizon_derived AS derived, sequence, revision, body FROM snapshots WHERE stream = ?",
     ),

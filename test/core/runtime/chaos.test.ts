@@ -4,6 +4,7 @@ import {
   HoldfastError,
   isHoldfastError,
   type AppendResult,
+  type CommandRequest,
   type Journal,
   type Outcome,
   type Runtime,
@@ -12,7 +13,7 @@ import { createMemoryJournal } from "holdfast/memory";
 import { createRandom, createVirtualSystem, type VirtualSystem } from "holdfast/testing";
 import { expect, test } from "vitest";
 import { decodeEntries } from "../../../src/core/journal/format.ts";
-import { anonymous, app, services, stream } from "../fixtures.ts";
+import { anonymous, busyApp, services, stream } from "../fixtures.ts";
 
 const seeds = process.env["HOLDFAST_VERIFY"] ? 2_000 : 200;
 const instances = 3;
@@ -73,7 +74,7 @@ async function run(seed: number): Promise<{ answered: readonly Answered[]; journ
   const system = createVirtualSystem({ seed: seed + 1 });
   const inner = createMemoryJournal();
   const start = (): Runtime =>
-    createRuntime(app, {
+    createRuntime(busyApp, {
       journal: faulty(inner, system, random),
       system,
       services,
@@ -81,6 +82,14 @@ async function run(seed: number): Promise<{ answered: readonly Answered[]; journ
     });
   const running = Array.from({ length: instances }, start);
   const answered: Answered[] = [];
+  const accepted: { readonly request: CommandRequest; readonly outcome: Outcome }[] = [];
+  const unequal: string[] = [];
+  const resend = async (instance: Runtime, { request, outcome }: (typeof accepted)[number]): Promise<void> => {
+    const again = await instance.execute(request).catch(() => undefined);
+    if (again && JSON.stringify({ ...again, replayed: false }) !== JSON.stringify({ ...outcome, replayed: false })) {
+      unequal.push(`${request.key}: ${JSON.stringify(outcome)}, then ${JSON.stringify(again)}`);
+    }
+  };
   let done = 0;
   const client = async (number: number): Promise<void> => {
     for (let n = 0; n < commands; n++) {
@@ -92,11 +101,20 @@ async function run(seed: number): Promise<{ answered: readonly Answered[]; journ
         // A crash: the instance with all it knows is gone, another takes its place.
         if (random() < 0.05) running[at] = start();
         try {
-          const request = { entity: "account", id: "a", command, input: { amount }, key, principal: anonymous };
+          const request: CommandRequest = {
+            entity: "account",
+            id: "a",
+            command,
+            input: { amount },
+            key,
+            principal: anonymous,
+          };
           const outcome = await (running[at] as Runtime).execute(request);
           answered.push({ key, amount: command === "deposit" ? amount : -amount, outcome });
-          // A duplicate that was on its way all the time (of a rejection it might succeed, and rightly so).
-          if (outcome.ok && random() < 0.3) void running[0]?.execute(request).catch(() => {});
+          if (outcome.ok) accepted.push({ request, outcome });
+          // Duplicates that were on their way all the time (a rejected one might succeed, and rightly so).
+          const old = accepted[Math.floor(random() * accepted.length)];
+          if (old && random() < 0.5) void resend(running[0] as Runtime, old);
           break;
         } catch (error) {
           if (!isHoldfastError(error) || error.retry !== "later") throw error;
@@ -112,6 +130,7 @@ async function run(seed: number): Promise<{ answered: readonly Answered[]; journ
   while (done < clients && failed === undefined) await system.clock.advance(100);
   await all;
   await system.clock.advance(60_000);
+  expect(unequal, `seed ${seed}: equal answers`).toEqual([]);
   const records = await inner.history(stream, { after: 0, limit: 10_000 });
   return { answered, journal: inner, trace: JSON.stringify([answered, records]) };
 }

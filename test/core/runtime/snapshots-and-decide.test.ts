@@ -3,7 +3,7 @@ import { createMemoryJournal } from "holdfast/memory";
 import { createTestApp, type TestApp } from "holdfast/testing";
 import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
-import { account, anonymous, app, counted, intercepted, services, settle, stream } from "../fixtures.ts";
+import { account, anonymous, app, counted, gate, intercepted, services, settle, stream } from "../fixtures.ts";
 
 const start = (journal?: Journal, options: object = {}): TestApp =>
   createTestApp(app, { services, ...(journal && { journal }), ...options });
@@ -146,6 +146,24 @@ describe("rule 7: a snapshot is a cache of the fold", () => {
     await expect(a.call(account, "a").peek()).rejects.toMatchObject({ code: "unknown-event", retry: "later" });
     await b.call(newer, "b").deposit();
     await expect(a.call(account, "b").peek()).rejects.toMatchObject({ code: "unknown-event", retry: "later" });
+  });
+
+  test("an unknown event that a snapshot has folded already is refused too", async () => {
+    const journal = createMemoryJournal();
+    const newer = h
+      .entity("account", {
+        initial: () => ({ balance: 0, closed: false }),
+        events: { frozen: z.object({}) },
+        evolve: { frozen: (state) => state },
+        snapshotEvery: 1,
+      })
+      .command("freeze", { decide: (_n, _i, { events }) => events.frozen({}) });
+    const b = createTestApp(h.app({ entities: [newer] }), { journal });
+    await b.call(newer, "a").freeze();
+    await b.close();
+    expect((await journal.load(stream)).records).toEqual([]);
+    const a = start(journal, { seed: 2 });
+    await expect(a.call(account, "a").deposit({ amount: 1 })).rejects.toMatchObject({ code: "unknown-event" });
   });
 
   test("an older version of an event is upcast step by step, stored data is never parsed again", async () => {
@@ -353,6 +371,111 @@ describe("rule 8: `decide` is synchronous and pure", () => {
     expect(await a.call(account, "a").peek()).toMatchObject({ reply: 175 });
   });
 
+  test("a member that has been prepared while its group waited is not told of the group's failure", async () => {
+    const { opened, open } = gate();
+    const inner = createMemoryJournal();
+    let broken = false;
+    const journal = intercepted(inner, () => ({
+      load: async (...args) => {
+        if (!broken) return inner.load(...args);
+        await opened;
+        broken = false;
+        throw new HoldfastError("overloaded", "down", { retry: "later" });
+      },
+    }));
+    const a = createTestApp(app, { journal, services: { rate: async () => 0.5 } });
+    await a.call(account, "a").deposit({ amount: 100 });
+    broken = true;
+    const paid = a.call(account, "a").payInterest();
+    const peeked = expect(a.call(account, "a").peek()).rejects.toMatchObject({ code: "overloaded" });
+    await settle();
+    open();
+    await peeked;
+    expect(await paid).toMatchObject({ ok: true, version: 2 });
+  });
+
+  test("a prepare that hangs is given up at its deadline, and closing does not wait for it", async () => {
+    const a = createTestApp(app, {
+      services: { rate: () => new Promise<number>(() => {}) },
+      limits: { requestsMax: 1 },
+    });
+    const call = a.call(account, "a", { deadline: a.clock.now() + 1_000 });
+    const paid = expect(call.payInterest()).rejects.toMatchObject({ code: "deadline-exceeded", retry: "later" });
+    await a.clock.advance(1_000);
+    await paid;
+    expect(await a.call(account, "a").deposit({ amount: 1 })).toMatchObject({ ok: true });
+    await a.close();
+    await a.close();
+  });
+
+  test("user code that throws outside `decide` is `internal` too, and shows nothing", async () => {
+    const failing = (): never => {
+      throw new Error("secret");
+    };
+    const base = { initial: () => 0, events: { done: z.object({}) }, evolve: { done: (n: number) => n } };
+    const options = { input: z.object({}).refine(failing), decide: (): readonly never[] => [] };
+    const strict = h.entity("strict", { ...base, authorize: failing }).command("run", { decide: () => [] });
+    const schema = h.entity("schema", base).command("run", options);
+    const late = h
+      .entity("late", base)
+      .command("run", { ...options, input: z.object({}).refine(async () => failing()) });
+    const view = h.entity("view", { ...base, view: failing }).command("run", { decide: () => [] });
+    const a = createTestApp(h.app({ entities: [strict, schema, late, view] }));
+    for (const entity of ["strict", "schema", "late"]) {
+      const error = await a
+        .execute({ entity, id: "x", command: "run", input: {}, principal: anonymous })
+        .catch((e: unknown) => e);
+      expect(error, entity).toMatchObject({ code: "internal" });
+      expect(String(error)).not.toContain("secret");
+    }
+    const viewed = a.view({ entity: "view", id: "x", principal: anonymous });
+    await expect(viewed).rejects.toMatchObject({ code: "internal" });
+  });
+
+  test("what a schema made is the same each time it is decided on", async () => {
+    const seen: number[] = [];
+    const journal = createMemoryJournal();
+    const thing = h
+      .entity("thing", { initial: () => 0, events: { done: z.object({}) }, evolve: { done: (n) => n + 1 } })
+      .command("run", {
+        input: z.object({ list: z.array(z.number()) }),
+        decide: (_n, { list }, { events }) => {
+          seen.push(list.length);
+          expect(() => (list as number[]).push(1)).toThrow(TypeError);
+          return events.done({});
+        },
+      });
+    const a = createTestApp(h.app({ entities: [thing] }), { journal });
+    const b = createTestApp(h.app({ entities: [thing] }), { journal, seed: 2 });
+    await a.call(thing, "t").run({ list: [1] });
+    await b.call(thing, "t").run({ list: [1] });
+    expect(await a.call(thing, "t").run({ list: [1] })).toMatchObject({ version: 3 });
+    expect(seen).toEqual([1, 1, 1, 1]);
+  });
+
+  test("the limit on state is exact, whatever `evolve` makes of its events, and timers count", async () => {
+    const grow = h
+      .entity("grow", {
+        initial: () => "",
+        events: { grown: z.object({ n: z.number() }) },
+        evolve: { grown: (state, { n }) => state + "x".repeat(n) },
+      })
+      .command("grow", { input: z.object({ n: z.number() }), decide: (_s, input, { events }) => events.grown(input) })
+      .command("remind", {
+        input: z.object({ name: z.string(), text: z.string() }),
+        decide: (_s, { name, text }, { schedule }) => {
+          schedule(name, { afterMs: 1 }).remind({ name: "again", text });
+          return [];
+        },
+      });
+    const a = createTestApp(h.app({ entities: [grow] }));
+    expect(await a.call(grow, "g").grow({ n: 700_000 })).toMatchObject({ ok: true });
+    await expect(a.call(grow, "g").grow({ n: 700_000 })).rejects.toMatchObject({ code: "entity-too-large" });
+    const text = "x".repeat(100_000);
+    for (const name of ["a", "b", "c"]) await a.call(grow, "g").remind({ name, text });
+    await expect(a.call(grow, "g").remind({ name: "d", text })).rejects.toMatchObject({ code: "entity-too-large" });
+  });
+
   test("a failure of the group does not answer for a member that is being prepared", async () => {
     let open = (): void => {};
     const rate = () => new Promise<number>((resolve) => void (open = () => resolve(0.5)));
@@ -450,6 +573,28 @@ describe("rule 8: `decide` is synchronous and pure", () => {
     const results = await Promise.all(["a", "b", "c", "d"].map((id) => burst(id, 5)));
     expect(results.flat().filter(({ status }) => status === "fulfilled")).toHaveLength(15);
     expect(await a.call(account, "a").deposit({ amount: 1 })).toMatchObject({ ok: true });
+  });
+
+  test.each([
+    [{ groupMax: 0 }],
+    [{ requestsMax: Number.NaN }],
+    [{ stateBytesMax: 1.5 }],
+    [{ keys: { foreignMs: -1, derivedMs: 1, keysMax: 1 } }],
+    [{ nonsense: 1 }],
+  ])("limits that are none are refused: %o", (limits) => {
+    expect(() => createTestApp(app, { limits: limits as object })).toThrowError(
+      expect.objectContaining({ code: "invalid-options" }),
+    );
+  });
+
+  test.each([
+    [0, 0],
+    [0, 1_001],
+    [-1, 10],
+    [Number.NaN, 10],
+  ])("history after %s, limit %s, is refused", async (after, limit) => {
+    const page = start().history({ entity: "account", id: "a", principal: anonymous, after, limit });
+    await expect(page).rejects.toMatchObject({ code: "invalid-query" });
   });
 
   test("closing refuses what is new and waits for what is under way", async () => {
