@@ -3,12 +3,12 @@ import { HoldfastError } from "../errors.ts";
 import { jsonBytes, type JsonValue } from "../json.ts";
 import { encodeEntries, encodeEntry, type Entry } from "../journal/format.ts";
 import type { Append } from "../journal/port.ts";
-import { decideCommand } from "./decide.ts";
+import { decideCommand, type Decided } from "./decide.ts";
 import type { Limits } from "./limits.ts";
 import { bytesOfTimers, describe, erasedError, type Live } from "./live.ts";
 import type { CommitPorts } from "./ports.ts";
 import { replay, reusedError } from "./replay.ts";
-import type { CommandItem, Item, Outcome } from "./requests.ts";
+import type { CommandItem, Item, Outcome, ViewItem } from "./requests.ts";
 
 /** One answer of a round: given once everything that it rests on is durable and current. */
 export interface Answer {
@@ -28,121 +28,150 @@ export interface Round {
   readonly state: JsonValue;
 }
 
+/** A round while it is being decided. */
+interface Draft {
+  /** Time of the record. */
+  readonly now: number;
+  readonly answers: Answer[];
+  readonly entries: Entry[];
+  readonly encoded: string[];
+  /** Keys that the round's own entries consume, by hash. */
+  readonly taken: Map<string, { readonly fingerprint: string | undefined; readonly outcome: Outcome }>;
+  state: JsonValue;
+  version: number;
+  /** Of the record. */
+  bytes: number;
+  timers: number;
+  timerBytes: number;
+}
+
 /**
  * Decides the items in order, each on the state that its predecessors leave, until the record is full. Nothing of it
  * has happened yet. Items that need no place in the group (a replay, a `prepare`) leave it here.
  */
 export function decideRound(ports: CommitPorts, live: Live, items: readonly Item[]): Round {
-  const { limits, system } = ports;
-  const answers: Answer[] = [];
-  const entries: Entry[] = [];
-  const encoded: string[] = [];
-  const now = Math.max(system.now(), live.time);
-  const taken = new Map<string, { readonly fingerprint: string | undefined; readonly outcome: Outcome }>();
-  let { state, version } = live;
-  let bytes = 2;
-  let timers = live.timers.size;
-  let { timerBytes } = live;
+  const draft: Draft = {
+    now: Math.max(ports.system.now(), live.time),
+    answers: [],
+    entries: [],
+    encoded: [],
+    taken: new Map(),
+    state: live.state,
+    version: live.version,
+    bytes: 2,
+    timers: live.timers.size,
+    timerBytes: live.timerBytes,
+  };
   let at = 0;
   for (; at < items.length; at++) {
     const item = items[at] as Item;
-    const refuse = (error: HoldfastError): void => {
-      answers.push({ item, ofEntry: false, give: () => item.reject(error) });
-    };
-    if (live.erased) {
-      refuse(erasedError(live.stream));
-      continue;
-    }
-    if (item.kind === "view") {
-      const seen = { state, version };
-      answers.push({ item, ofEntry: false, give: () => item.resolve(seen) });
-      continue;
-    }
-    if (item.deadline < system.now()) {
-      item.reject(deadlineError(item.command.name));
-      continue;
-    }
-    const { key } = item;
-    if (key) {
-      const member = taken.get(key.hash);
-      if (member) {
-        const { outcome } = member;
-        const same = member.fingerprint === item.fingerprint;
-        const give = same ? () => item.resolve({ ...outcome, replayed: true }) : () => item.reject(reusedError(item));
-        answers.push({ item, ofEntry: true, give });
-        continue;
-      }
-      // A conflict may have brought the key into the tail since the journal was asked.
-      const standing = live.keys.recent.get(key.hash)?.sequence ?? item.standing;
-      if (typeof standing === "number") {
-        void replay(ports.journal, live.stream, item, standing);
-        continue;
-      }
-      if (standing === "expired") {
-        refuse(expiredError(item));
-        continue;
-      }
-    }
-    const obstacle = obstacleOf(live, item, version);
-    if (obstacle) {
-      refuse(obstacle);
-      continue;
-    }
-    if (item.command.prepare && item.prepared === undefined) {
-      item.prepared = "running";
-      ports.prepare(live, item);
-      continue;
-    }
-    try {
-      const standing = { definition: live.definition, id: live.stream.id, state, version, now };
-      const decided = decideCommand(item, standing, system.newId);
-      const outcome: Outcome = decided.rejection
-        ? {
-            ok: false,
-            code: decided.rejection.code,
-            message: decided.rejection.message,
-            status: decided.rejection.status,
-            version,
-            replayed: false,
-          }
-        : { ok: true, reply: decided.reply, version: decided.version, replayed: false };
-      if (decided.entry) {
-        const text = encodeEntry(decided.entry);
-        const size = Buffer.byteLength(text) + 1;
-        const set = decided.entry.timers?.filter(({ at }) => at !== undefined) ?? [];
-        const more = set.filter(({ name }) => !live.timers.has(name)).length;
-        const moreBytes = bytesOfTimers(set);
-        const stateBytes = jsonBytes(decided.state) + timerBytes + moreBytes;
-        checkSize(live, item, decided.entry, { size, stateBytes, timers: set.length > 0 ? timers + more : 0 }, limits);
-        if (bytes + size > limits.recordBytesMax || entries.length === limits.groupMax) break;
-        bytes += size;
-        timers += more;
-        timerBytes += moreBytes;
-        entries.push(decided.entry);
-        encoded.push(text);
-        if (key) taken.set(key.hash, { fingerprint: item.fingerprint, outcome });
-        state = decided.state;
-        version = decided.version;
-      }
-      answers.push({ item, ofEntry: decided.entry !== undefined, give: () => item.resolve(outcome) });
-    } catch (error) {
-      // decideCommand and checkSize throw HoldfastErrors only.
-      refuse(error as HoldfastError);
-    }
+    if (live.erased) refuse(draft, item, erasedError(live.stream));
+    else if (item.kind === "view") answerView(draft, item);
+    else if (!settledWithoutDeciding(ports, live, draft, item) && !decide(ports, live, draft, item)) break;
   }
-  const [first] = entries;
-  const append = first && {
-    stream: live.stream,
-    record: {
-      sequence: live.sequence + 1,
-      id: first.id,
-      previous: live.recordId,
-      time: now,
-      version,
-      entries: encodeEntries(encoded),
-    },
+  return {
+    answers: draft.answers,
+    left: items.slice(at),
+    append: appendOf(live, draft),
+    entries: draft.entries,
+    state: draft.state,
   };
-  return { answers, left: items.slice(at), append, entries, state };
+}
+
+function appendOf(live: Live, { entries, encoded, now, version }: Draft): Append | undefined {
+  const [first] = entries;
+  if (first === undefined) return undefined;
+  const record = {
+    sequence: live.sequence + 1,
+    id: first.id,
+    previous: live.recordId,
+    time: now,
+    version,
+    entries: encodeEntries(encoded),
+  };
+  return { stream: live.stream, record };
+}
+
+function refuse(draft: Draft, item: Item, error: unknown): void {
+  draft.answers.push({ item, ofEntry: false, give: () => item.reject(error) });
+}
+
+function answerView(draft: Draft, item: ViewItem): void {
+  const { state, version } = draft;
+  draft.answers.push({ item, ofEntry: false, give: () => item.resolve({ state, version }) });
+}
+
+/** True for a command that ends, or leaves the group, before it comes to a decision. */
+function settledWithoutDeciding(ports: CommitPorts, live: Live, draft: Draft, item: CommandItem): boolean {
+  const { key, command } = item;
+  if (item.deadline < ports.system.now()) {
+    item.reject(deadlineError(command.name));
+    return true;
+  }
+  const twin = key && draft.taken.get(key.hash);
+  if (twin) {
+    const same = twin.fingerprint === item.fingerprint;
+    const give = same ? () => item.resolve({ ...twin.outcome, replayed: true }) : () => item.reject(reusedError(item));
+    draft.answers.push({ item, ofEntry: true, give });
+    return true;
+  }
+  // A conflict may have brought the key into the tail since the journal was asked.
+  const standing = key && (live.keys.recent.get(key.hash)?.sequence ?? item.standing);
+  if (typeof standing === "number") {
+    void replay(ports.journal, live.stream, item, standing);
+    return true;
+  }
+  const obstacle = standing === "expired" ? expiredError(item) : obstacleOf(live, item, draft.version);
+  if (obstacle) {
+    refuse(draft, item, obstacle);
+    return true;
+  }
+  if (command.prepare === undefined || item.prepared !== undefined) return false;
+  item.prepared = "running";
+  ports.prepare(live, item);
+  return true;
+}
+
+/** Decides a command and adds what is to be stored. False if the record is full: it belongs into the next one. */
+function decide(ports: CommitPorts, live: Live, draft: Draft, item: CommandItem): boolean {
+  const { state, version, now } = draft;
+  try {
+    const standing = { definition: live.definition, id: live.stream.id, state, version, now };
+    const decided = decideCommand(item, standing, ports.system.newId);
+    const outcome = outcomeOf(decided, version);
+    if (decided.entry && !add(draft, live, item, decided, decided.entry, ports.limits)) return false;
+    if (decided.entry && item.key) draft.taken.set(item.key.hash, { fingerprint: item.fingerprint, outcome });
+    draft.answers.push({ item, ofEntry: decided.entry !== undefined, give: () => item.resolve(outcome) });
+  } catch (error) {
+    refuse(draft, item, error);
+  }
+  return true;
+}
+
+function outcomeOf({ rejection, reply, version }: Decided, before: number): Outcome {
+  if (rejection === undefined) return { ok: true, reply, version, replayed: false };
+  const { code, message, status } = rejection;
+  return { ok: false, code, message, status, version: before, replayed: false };
+}
+
+/** @throws HoldfastError for what is too large, whatever else the record holds */
+function add(draft: Draft, live: Live, item: CommandItem, decided: Decided, entry: Entry, limits: Limits): boolean {
+  const text = encodeEntry(entry);
+  const size = Buffer.byteLength(text) + 1;
+  const set = entry.timers?.filter(({ at }) => at !== undefined) ?? [];
+  const timers = draft.timers + set.filter(({ name }) => !live.timers.has(name)).length;
+  const timerBytes = draft.timerBytes + bytesOfTimers(set);
+  const stateBytes = jsonBytes(decided.state) + timerBytes;
+  checkSize(live, item, entry, { size, stateBytes, timers: set.length > 0 ? timers : 0 }, limits);
+  if (draft.bytes + size > limits.recordBytesMax || draft.entries.length === limits.groupMax) return false;
+  draft.bytes += size;
+  draft.timers = timers;
+  draft.timerBytes = timerBytes;
+  draft.entries.push(entry);
+  draft.encoded.push(text);
+  draft.state = decided.state;
+  draft.version = decided.version;
+  return true;
 }
 
 /** What stands in a command's way before it is decided, in the order of the HTTP contract. */
