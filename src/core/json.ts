@@ -91,6 +91,8 @@ function copyArray(value: readonly unknown[], depth: number): readonly JsonValue
 function copyObject(value: object, at: string | number, depth: number): { readonly [key: string]: JsonValue } {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
+    // An `async` by mistake: it is refused here, and its failure must not end the process later.
+    if (value instanceof Promise) value.catch(() => {});
     throw notJson(at, `a ${value.constructor?.name ?? "class instance"}`);
   }
   const copy: { [key: string]: JsonValue } = {};

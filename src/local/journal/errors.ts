@@ -2,6 +2,7 @@ import { HoldfastError } from "../../core/errors.ts";
 
 /** Primary result codes. Source: https://sqlite.org/rescode.html */
 const codes = {
+  error: 1,
   busy: 5,
   locked: 6,
   readOnly: 8,
@@ -23,6 +24,11 @@ function resultCode(error: unknown): number | undefined {
 export function isBusy(error: unknown): boolean {
   const code = resultCode(error);
   return code === codes.busy || code === codes.locked;
+}
+
+/** SQLite does not find what a statement names, or does not understand it. */
+export function isStatementError(error: unknown): boolean {
+  return resultCode(error) === codes.error;
 }
 
 /** True if SQLite says that the transaction certainly was not committed. */

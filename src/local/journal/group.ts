@@ -49,11 +49,12 @@ export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOp
       sql.begin.run();
     } catch (error) {
       if (isBusy(error)) return waitForLock();
-      return failAll(queue.splice(0), translated(error, file));
+      failAll(queue.splice(0), translated(error, file));
+      return settleIdle();
     }
     attempts = 0;
     const group = queue.splice(0, groupMax);
-    if (!runTogether(group)) for (const pending of group) runAlone(pending);
+    if (!runTogether(group)) runOneByOne(group);
     if (queue.length > 0) schedule(0);
     else settleIdle();
   }
@@ -73,15 +74,21 @@ export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOp
     return true;
   }
 
-  function runAlone(pending: Pending): void {
-    try {
-      sql.begin.run();
-    } catch (error) {
-      // Another process was quicker: this one waits for its turn like everybody else.
-      if (isBusy(error)) return void queue.push(pending);
-      return failAll([pending], translated(error, file));
+  /** Each in a transaction of its own. Where another process is quicker, the rest waits for its turn, in its order. */
+  function runOneByOne(group: readonly Pending[]): void {
+    for (const [i, pending] of group.entries()) {
+      try {
+        sql.begin.run();
+      } catch (error) {
+        if (isBusy(error)) {
+          queue = [...group.slice(i), ...queue];
+          return;
+        }
+        failAll([pending], translated(error, file));
+        continue;
+      }
+      runTogether([pending]);
     }
-    runTogether([pending]);
   }
 
   /** Ends the transaction without a trace. False if SQLite had ended it by itself. */
@@ -128,7 +135,6 @@ export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOp
 
   function failAll(group: readonly Pending[], error: HoldfastError): void {
     for (const { reject } of group) reject(error);
-    if (queue.length === 0) settleIdle();
   }
 
   function settleIdle(): void {

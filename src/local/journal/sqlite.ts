@@ -13,7 +13,7 @@ import type {
 } from "../../core/journal/port.ts";
 import { streamKey } from "../../core/runtime/live.ts";
 import { createLru } from "../../core/runtime/lru.ts";
-import { translated } from "./errors.ts";
+import { isStatementError, translated } from "./errors.ts";
 import { createGroup } from "./group.ts";
 import { checkSqliteOptions, type SqliteOptions } from "./options.ts";
 import { checkFile, migrate } from "./schema.ts";
@@ -113,7 +113,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   ): void {
     const at = findOrInsert(stream);
     // Erased: nothing of it comes back.
-    if (sql.snapshotRevision.get(at)?.["revision"] === Number.MAX_SAFE_INTEGER) return;
+    if (sql.snapshotRevision.get(at)?.["revision"] === 0) return;
     for (const [hash, sequence] of keys) sql.insertKey.run(at, hash, sequence);
     const { sequence, revision, horizon, body } = snapshot;
     sql.saveSnapshot.run(at, horizon.foreign, horizon.derived, sequence, revision, body);
@@ -242,7 +242,7 @@ function open(options: SqliteOptions): { readonly db: DatabaseSync; readonly sql
   } catch (error) {
     db?.close();
     const failure = translated(error, file);
-    if (failure.code !== "journal-failed") throw failure;
+    if (!isStatementError(error)) throw failure;
     // The statements are sound, so the file is not what it should be.
     throw new HoldfastError("journal-corrupt", failure.message, { cause: error });
   }

@@ -416,9 +416,8 @@ describe("rule 8: `decide` is synchronous and pure", () => {
     const options = { input: z.object({}).refine(failing), decide: (): readonly never[] => [] };
     const strict = h.entity("strict", { ...base, authorize: failing }).command("run", { decide: () => [] });
     const schema = h.entity("schema", base).command("run", options);
-    const late = h
-      .entity("late", base)
-      .command("run", { ...options, input: z.object({}).refine(async () => failing()) });
+    const rejecting = { "~standard": { version: 1, vendor: "test", validate: async () => failing() } } as const;
+    const late = h.entity("late", base).command("run", { ...options, input: rejecting });
     const view = h.entity("view", { ...base, view: failing }).command("run", { decide: () => [] });
     const a = createTestApp(h.app({ entities: [strict, schema, late, view] }));
     for (const entity of ["strict", "schema", "late"]) {
@@ -428,6 +427,11 @@ describe("rule 8: `decide` is synchronous and pure", () => {
       expect(error, entity).toMatchObject({ code: "internal" });
       expect(String(error)).not.toContain("secret");
     }
+    const async = h
+      .entity("async", { ...base, evolve: { done: (async () => failing()) as unknown as (n: number) => number } })
+      .command("run", { decide: (_n, _i, { events }) => events.done({}) });
+    const b = createTestApp(h.app({ entities: [async] }));
+    await expect(b.call(async, "x").run()).rejects.toMatchObject({ code: "internal" });
     const viewed = a.view({ entity: "view", id: "x", principal: anonymous });
     await expect(viewed).rejects.toMatchObject({ code: "internal" });
   });
