@@ -14,6 +14,8 @@ export interface IndexFlaws {
   /** Keys are looked up without the stream. */
   readonly shared?: true;
   readonly sorted?: true;
+  /** Takes the keys of a page that comes after the erasure. */
+  readonly late?: true;
   /** The keys leave the index before the horizon is raised. */
   readonly early?: true;
 }
@@ -52,6 +54,8 @@ export function createIndexedMemoryJournal(flaws: IndexFlaws = {}): Journal {
       },
     },
     async saveSnapshot(stream, snapshot, keys) {
+      const stored = (await journal.load(stream)).snapshot;
+      if (stored?.revision === Number.MAX_SAFE_INTEGER && !flaws.late) return;
       for (const [hash, sequence] of keys?.page?.keys ?? []) keysIn(stream).set(hash, sequence);
       const { forgotten = [] } = keys ?? {};
       const asked = flaws.forgotten ? forgotten.flatMap(flaws.forgotten) : forgotten;

@@ -1,5 +1,6 @@
-import type { Journal, StoredRecord, StreamId } from "holdfast";
+import { HoldfastError, type Journal, type StoredRecord, type StreamId } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
+import type { StoredKey } from "../../src/core/journal/port.ts";
 import { createIndexedMemoryJournal } from "./indexed-memory-journal.ts";
 
 export interface Mutant {
@@ -74,8 +75,10 @@ export const mutants: readonly Mutant[] = [
       async append(append) {
         const { stream, record } = append;
         if ((await sound.record(stream, record.sequence))?.id !== record.id) return sound.append(append);
-        const sequence = (await sound.load(stream, 0)).records.length + 1;
-        return sound.append({ stream, record: { ...record, sequence, id: `again-${sequence}` } });
+        const { records } = await sound.load(stream, 0);
+        const sequence = records.length + 1;
+        const previous = records.at(-1)?.id ?? "";
+        return sound.append({ stream, record: { ...record, sequence, previous, id: `again-${sequence}` } });
       },
     })),
   },
@@ -145,6 +148,64 @@ export const mutants: readonly Mutant[] = [
         },
       };
     }),
+  },
+  {
+    flaw: "answers stored for an append that leaves a gap",
+    by: "append: refuses a record that leaves a gap, and stores nothing",
+    create: broken((sound) => ({
+      async append(append) {
+        const { records } = await sound.load(append.stream, 0);
+        return append.record.sequence > records.length + 1 ? "stored" : sound.append(append);
+      },
+    })),
+  },
+  {
+    flaw: "stores an append that leaves a gap, and refuses it",
+    by: "append: refuses a record that leaves a gap, and stores nothing",
+    create: broken((sound) => {
+      const behindGaps = new Map<string, StoredRecord>();
+      return {
+        async append(append) {
+          const { stream, record } = append;
+          const { records } = await sound.load(stream, 0);
+          if (record.sequence > records.length + 1) behindGaps.set(JSON.stringify([stream, record.sequence]), record);
+          return sound.append(append);
+        },
+        record: async (stream, sequence) =>
+          (await sound.record(stream, sequence)) ?? behindGaps.get(JSON.stringify([stream, sequence])),
+      };
+    }),
+  },
+  {
+    flaw: "refuses an append that leaves a gap as if it could succeed later",
+    by: "append: refuses a record that leaves a gap, and stores nothing",
+    create: broken((sound) => ({
+      append: (append) =>
+        sound.append(append).catch(() => {
+          throw new HoldfastError("journal-corrupt", "There is a gap.", { retry: "later" });
+        }),
+    })),
+  },
+  {
+    flaw: "looks for a predecessor at the sequence alone",
+    by: "append: refuses a record that names another predecessor than the one that stands, and stores nothing",
+    create: broken((sound) => ({
+      async append({ stream, record }) {
+        const standing = await sound.record(stream, record.sequence - 1);
+        return sound.append({ stream, record: { ...record, previous: standing?.id ?? "" } });
+      },
+    })),
+  },
+  {
+    flaw: "looks at the predecessor before it looks at the slot",
+    by: "append: where a record stands, what the append names as its predecessor changes nothing",
+    create: broken((sound) => ({
+      async append(append) {
+        const { stream, record } = append;
+        const standing = await sound.record(stream, record.sequence);
+        return standing && standing.previous !== record.previous ? "taken" : sound.append(append);
+      },
+    })),
   },
   {
     flaw: "reads what was there before",
@@ -319,6 +380,55 @@ export const mutants: readonly Mutant[] = [
     }),
   },
   {
+    flaw: "takes a snapshot of the greatest revision for one like the others",
+    by: "erase: no late snapshot brings state back",
+    create: broken((sound) => ({
+      saveSnapshot: (stream, snapshot, keys) =>
+        sound.saveSnapshot(stream, { ...snapshot, revision: Math.min(snapshot.revision, 5) }, keys),
+    })),
+  },
+  {
+    flaw: "raises the horizon of an erased stream",
+    by: "erase: no late snapshot raises the horizon of an erased stream",
+    create: broken((sound) => {
+      const foreign = new Map<string, number>();
+      return {
+        async saveSnapshot(stream, snapshot, keys) {
+          await sound.saveSnapshot(stream, snapshot, keys);
+          const key = JSON.stringify(stream);
+          foreign.set(key, Math.max(foreign.get(key) ?? 0, snapshot.horizon.foreign));
+        },
+        async load(stream, after) {
+          const { snapshot, records } = await sound.load(stream, after);
+          if (snapshot === undefined) return { records };
+          const horizon = { ...snapshot.horizon, foreign: foreign.get(JSON.stringify(stream)) ?? 0 };
+          return { snapshot: { ...snapshot, horizon }, records };
+        },
+      };
+    }),
+  },
+  {
+    flaw: "stores the pages that come after an erasure",
+    by: "erase: no late page brings keys back",
+    create: broken((sound) => {
+      const late: (readonly StoredKey[])[] = [];
+      return {
+        keys: {
+          kind: "pages",
+          async load(stream, from, to) {
+            const pages = sound.keys.kind === "pages" ? await sound.keys.load(stream, from, to) : [];
+            return [...pages, ...late];
+          },
+        },
+        async saveSnapshot(stream, snapshot, keys) {
+          const erased = (await sound.load(stream)).snapshot?.revision === Number.MAX_SAFE_INTEGER;
+          if (erased && keys?.page) late.push(keys.page.keys);
+          await sound.saveSnapshot(stream, snapshot, keys);
+        },
+      };
+    }),
+  },
+  {
     flaw: "lists streams in the order of UTF-16",
     by: "streams: lists ids in ascending UTF-8 order",
     create: broken((sound) => ({ streams: async (range) => (await sound.streams(range)).toSorted() })),
@@ -364,6 +474,11 @@ export const indexMutants: readonly Mutant[] = [
     flaw: "finds another stream's keys",
     by: "keys: those of one stream are not another's",
     create: () => createIndexedMemoryJournal({ shared: true }),
+  },
+  {
+    flaw: "takes the keys of a page that comes after the erasure",
+    by: "erase: no late page brings keys back",
+    create: () => createIndexedMemoryJournal({ late: true }),
   },
   {
     flaw: "answers in an order of its own",

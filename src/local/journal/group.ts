@@ -1,4 +1,3 @@
-import type { DatabaseSync } from "node:sqlite";
 import { HoldfastError } from "../../core/errors.ts";
 import { isBusy, isDefinite, translated } from "./errors.ts";
 import type { SqliteOptions } from "./options.ts";
@@ -29,7 +28,7 @@ interface Pending {
  * Groups writes: what is pending when the event loop comes round shares one transaction and one fsync. `undone` is
  * called after something that `work` did was rolled back.
  */
-export function createGroup(db: DatabaseSync, sql: Statements, options: SqliteOptions, undone: () => void): Group {
+export function createGroup(sql: Statements, options: SqliteOptions, undone: () => void): Group {
   const { file, system, appendTimeoutMs = 10_000, groupMax = 1_000 } = options;
   let queue: Pending[] = [];
   let scheduled = false;

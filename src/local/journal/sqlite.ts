@@ -42,8 +42,8 @@ export interface SqliteJournal extends Journal {
   close(): Promise<void>;
 }
 
-/** Stream ids are small; 100,000 of them are some 20 MB. */
-const knownStreamsMax = 100_000;
+/** Stream numbers are small; 20,000 of them are some 4 MB. */
+const knownStreamsMax = 20_000;
 
 /**
  * A journal in one SQLite file (WAL). Writes that are pending at the same time share one transaction and one fsync.
@@ -57,7 +57,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   const knownStreams = () => createLru<number>(knownStreamsMax, Number.POSITIVE_INFINITY);
   let ids = knownStreams();
   // A rolled-back transaction may have inserted streams whose numbers are given to others now.
-  const group = createGroup(db, sql, options, () => {
+  const group = createGroup(sql, options, () => {
     ids = knownStreams();
   });
   let recordsRead = 0;
@@ -113,7 +113,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   ): void {
     const at = findOrInsert(stream);
     // Erased: nothing of it comes back.
-    if (sql.snapshotRevision.get(at)?.["revision"] === 0) return;
+    if (sql.snapshotRevision.get(at)?.["revision"] === Number.MAX_SAFE_INTEGER) return;
     for (const [hash, sequence] of keys) sql.insertKey.run(at, hash, sequence);
     const { sequence, revision, horizon, body } = snapshot;
     sql.saveSnapshot.run(at, horizon.foreign, horizon.derived, sequence, revision, body);
@@ -227,7 +227,7 @@ function open(options: SqliteOptions): { readonly db: DatabaseSync; readonly sql
     // While the file is made or recovered there is nothing to do but wait for whoever does it.
     db = new DatabaseSync(file, { timeout: 5_000, readBigInts: false });
     checkFile(db, file);
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -65536;`);
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA cache_size = -16384;`);
     // A log of up to 16 MB between checkpoints; a longer one makes reads slower, a shorter one writes.
     db.exec("PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;");
     migrate(db);

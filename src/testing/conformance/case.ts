@@ -4,9 +4,10 @@ import type { Journal } from "../../core/journal/port.ts";
  * What a case asks of a journal beyond the seven methods:
  * - `index`, `pages`: the declared kind of `keys`;
  * - `instances`: `open` may be called more than once, each call giving another instance on the same store, as two
- *   processes have. A journal that lives in one instance's memory has no such thing.
+ *   processes have. A journal that lives in one instance's memory has no such thing;
+ * - `predecessor`: the store can tell whether the record before an append stands, and refuses the append if not.
  */
-export type JournalNeed = "index" | "pages" | "instances";
+export type JournalNeed = "index" | "pages" | "instances" | "predecessor";
 
 /** What a case runs with: a store of its own, empty at the start. */
 export interface JournalContext {

@@ -1,9 +1,17 @@
-import { deepEqual, equal } from "node:assert/strict";
-import type { StreamId } from "../../core/journal/port.ts";
+import { deepEqual, equal, rejects } from "node:assert/strict";
+import type { Journal, StoredRecord, StreamId } from "../../core/journal/port.ts";
 import type { JournalCase } from "./case.ts";
 import { cart, idAt, other, plain, recordAt, recordsUpTo, showsRecords, store } from "./fixtures.ts";
 
-const contender = (sequence: number, n: number) => recordAt(sequence, { id: idAt(sequence, `c${n}v`) });
+/** Another record for a slot; it names the predecessor that `recordAt` names, unless told otherwise. */
+const contender = (sequence: number, n: number, changes: Partial<StoredRecord> = {}) =>
+  recordAt(sequence, { id: idAt(sequence, `c${n}v`), ...changes });
+
+/** The append is refused for good: its predecessor does not stand. */
+async function refuses(journal: Journal, record: StoredRecord, stream = cart): Promise<void> {
+  const refusal = { name: "HoldfastError", code: "journal-corrupt", retry: "never" };
+  await rejects(journal.append({ stream, record }), refusal, `append of ${record.id} behind "${record.previous}"`);
+}
 
 /** The conditional write. */
 export const appendCases: readonly JournalCase[] = [
@@ -44,6 +52,20 @@ export const appendCases: readonly JournalCase[] = [
     },
   },
   {
+    name: "append: where a record stands, what the append names as its predecessor changes nothing",
+    async run({ open }) {
+      const journal = await open();
+      await store(journal, cart, recordsUpTo(3));
+      for (const previous of ["", idAt(1), idAt(2), idAt(9, "c")]) {
+        for (const sequence of [1, 2, 3]) {
+          await store(journal, cart, [recordAt(sequence, { previous })]);
+          equal(await journal.append({ stream: cart, record: contender(sequence, 1, { previous }) }), "taken");
+        }
+      }
+      await showsRecords(journal, cart, recordsUpTo(3));
+    },
+  },
+  {
     name: "append: after taken the next sequence is free",
     async run({ open }) {
       const journal = await open();
@@ -57,13 +79,15 @@ export const appendCases: readonly JournalCase[] = [
     name: "append: of 50 appends that race for one slot exactly one is stored",
     async run({ open }) {
       const journal = await open();
+      let previous = "";
       for (const sequence of [1, 2, 3]) {
-        const records = Array.from({ length: 50 }, (_, n) => contender(sequence, n));
+        const records = Array.from({ length: 50 }, (_, n) => contender(sequence, n, { previous }));
         const results = await Promise.all(records.map((record) => journal.append({ stream: cart, record })));
         equal(results.filter((result) => result === "stored").length, 1, "winners");
         equal(results.filter((result) => result === "taken").length, 49, "losers");
         const winner = records[results.indexOf("stored")];
         deepEqual(plain(await journal.record(cart, sequence)), winner);
+        previous = winner?.id ?? "";
       }
       equal((await journal.load(cart)).records.length, 3);
     },
@@ -147,16 +171,17 @@ export const appendCases: readonly JournalCase[] = [
     needs: ["instances"],
     async run({ open }) {
       const instances = [await open(), await open()];
+      let previous = "";
       for (let sequence = 1; sequence <= 10; sequence++) {
-        const records = Array.from({ length: 10 }, (_, n) => contender(sequence, n));
+        const records = Array.from({ length: 10 }, (_, n) => contender(sequence, n, { previous }));
         const results = await Promise.all(
           records.map((record, n) => instances[n % 2]?.append({ stream: cart, record })),
         );
         equal(results.filter((result) => result === "stored").length, 1, `winners at ${sequence}`);
         equal(results.filter((result) => result === "taken").length, 9, `losers at ${sequence}`);
-        for (const journal of instances) {
-          deepEqual(plain(await journal.record(cart, sequence)), records[results.indexOf("stored")]);
-        }
+        const winner = records[results.indexOf("stored")];
+        for (const journal of instances) deepEqual(plain(await journal.record(cart, sequence)), winner);
+        previous = winner?.id ?? "";
       }
     },
   },
@@ -172,6 +197,68 @@ export const appendCases: readonly JournalCase[] = [
       equal(await two.append({ stream: cart, record: contender(3, 1) }), "taken");
       equal(await one.append({ stream: cart, record: contender(3, 1) }), "taken");
       await showsRecords(one, cart, recordsUpTo(3));
+    },
+  },
+  {
+    name: "append: refuses a record that leaves a gap, and stores nothing",
+    needs: ["predecessor"],
+    async run({ open }) {
+      const journal = await open();
+      await refuses(journal, recordAt(2));
+      await refuses(journal, recordAt(2, { previous: "" }));
+      await showsRecords(journal, cart, []);
+      equal(await journal.record(cart, 2), undefined);
+      deepEqual(await journal.streams({ ...cart, limit: 10 }), []);
+      await store(journal, cart, recordsUpTo(2));
+      for (const previous of [idAt(2), idAt(3), ""]) {
+        for (const sequence of [4, 5, 1_000]) await refuses(journal, recordAt(sequence, { previous }));
+      }
+      for (const sequence of [4, 5, 1_000]) equal(await journal.record(cart, sequence), undefined);
+      await showsRecords(journal, cart, recordsUpTo(2));
+      // The slots are as free as before.
+      await store(journal, cart, [recordAt(3), recordAt(4)]);
+      await showsRecords(journal, cart, recordsUpTo(4));
+    },
+  },
+  {
+    name: "append: refuses a record that names another predecessor than the one that stands, and stores nothing",
+    needs: ["predecessor"],
+    async run({ open }) {
+      const journal = await open();
+      await store(journal, cart, recordsUpTo(2));
+      const theirs = [contender(1, 1), contender(2, 1, { previous: contender(1, 1).id })];
+      await store(journal, other, theirs);
+      // None, an earlier one of the stream, itself, one that lost, one that another stream has in that place.
+      for (const previous of ["", idAt(1), idAt(3), idAt(2, "c2v"), contender(2, 1).id]) {
+        await refuses(journal, recordAt(3, { previous }));
+        await showsRecords(journal, cart, recordsUpTo(2));
+      }
+      await refuses(journal, recordAt(3), other);
+      await showsRecords(journal, other, theirs);
+      await store(journal, cart, [recordAt(3)]);
+      await showsRecords(journal, cart, recordsUpTo(3));
+    },
+  },
+  {
+    name: "append: one that is refused does not share its fate with others under way together",
+    needs: ["predecessor"],
+    async run({ open }) {
+      const journal = await open();
+      await store(journal, cart, recordsUpTo(2));
+      const fresh = Array.from({ length: 6 }, (_, n): StreamId => ({ ...cart, id: `new-${n}` }));
+      const [results] = await Promise.all([
+        Promise.all([
+          ...fresh.slice(0, 3).map((stream) => journal.append({ stream, record: recordAt(1) })),
+          journal.append({ stream: cart, record: recordAt(3) }),
+          ...fresh.slice(3).map((stream) => journal.append({ stream, record: recordAt(1) })),
+        ]),
+        refuses(journal, recordAt(3, { id: idAt(3, "c1v") }), other),
+        refuses(journal, recordAt(9)),
+      ]);
+      deepEqual(new Set(results), new Set(["stored"]));
+      for (const stream of fresh) await showsRecords(journal, stream, recordsUpTo(1));
+      await showsRecords(journal, cart, recordsUpTo(3));
+      await showsRecords(journal, other, []);
     },
   },
 ];

@@ -103,13 +103,63 @@ export const eraseCases: readonly JournalCase[] = [
     async run({ open }) {
       const journal = await open();
       await storeErasable(journal);
+      const late = async () => {
+        await journal.saveSnapshot(cart, snapshotAt(5));
+        await journal.saveSnapshot(cart, snapshotAt(100, { revision: 7 }));
+        await journal.saveSnapshot(cart, snapshotAt(101, { revision: Number.MAX_SAFE_INTEGER }));
+        deepEqual(plain(await journal.load(cart)), { snapshot: empty, records: [] });
+      };
+      await late();
       await journal.erase(cart, tombstone);
-      await journal.saveSnapshot(cart, snapshotAt(5));
-      await journal.saveSnapshot(cart, snapshotAt(100, { revision: 7, horizon: { foreign: 3, derived: 4 } }));
-      const snapshot = { ...empty, horizon: { foreign: 3, derived: 4 } };
-      deepEqual(plain(await journal.load(cart)), { snapshot, records: [] });
+      await late();
       await journal.erase(cart, tombstone);
-      deepEqual(plain(await journal.load(cart)), { snapshot, records: [] });
+      deepEqual(plain(await journal.load(cart)), { snapshot: empty, records: [] });
+    },
+  },
+  {
+    name: "erase: no late snapshot raises the horizon of an erased stream",
+    async run({ open }) {
+      const journal = await open();
+      const horizon = { foreign: 3, derived: 4 };
+      await store(journal, cart, recordsUpTo(tombstone));
+      await journal.saveSnapshot(cart, snapshotAt(5, { horizon }));
+      await journal.saveSnapshot(cart, empty);
+      const late = async () => {
+        for (const revision of [1, 7, Number.MAX_SAFE_INTEGER]) {
+          const changes = { revision, horizon: { foreign: 30, derived: 40 } };
+          await journal.saveSnapshot(cart, snapshotAt(100, changes), { forgotten: [] });
+        }
+        deepEqual(plain(await journal.load(cart)), { snapshot: { ...empty, horizon }, records: [] });
+        if (journal.keys.kind === "index") deepEqual(plain((await journal.keys.find(cart, [])).horizon), horizon);
+      };
+      await late();
+      await journal.erase(cart, tombstone);
+      await late();
+    },
+  },
+  {
+    name: "erase: no late page brings keys back",
+    async run({ open }) {
+      const journal = await open();
+      const saveLate = () =>
+        Promise.all([
+          journal.saveSnapshot(cart, snapshotAt(5), { page: pageOf(1, 5) }),
+          journal.saveSnapshot(cart, snapshotAt(100, { revision: 7 }), { page: pageOf(1, 100) }),
+          journal.saveSnapshot(cart, snapshotAt(200, { revision: Number.MAX_SAFE_INTEGER }), { page: pageOf(1, 200) }),
+        ]);
+      const showsNone = async () => {
+        deepEqual(await keysFound(journal, cart, 1, 5), none);
+        if (journal.keys.kind === "pages") deepEqual(await journal.keys.load(cart, 1, 1_000), []);
+      };
+      await store(journal, cart, recordsUpTo(tombstone));
+      await journal.saveSnapshot(cart, empty);
+      await saveLate();
+      await showsNone();
+      await Promise.all([saveLate(), journal.erase(cart, tombstone), saveLate()]);
+      await showsNone();
+      await saveLate();
+      await showsNone();
+      deepEqual(plain(await journal.load(cart)), { snapshot: empty, records: [] });
     },
   },
   {

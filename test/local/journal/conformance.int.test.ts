@@ -9,9 +9,9 @@ const index = "it has an index";
 
 describeConformance({
   journal: "SQLite on a file",
-  has: ["index", "instances"],
+  has: ["index", "instances", "predecessor"],
   lacks: { pages: index },
-  expected: { ran: 77, notApplicable: 3 },
+  expected: { ran: 83, notApplicable: 3 },
   context() {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-conformance-"));
     const opened: ReturnType<typeof createSqliteJournal>[] = [];
@@ -33,9 +33,9 @@ describeConformance({
 
 describeConformance({
   journal: "SQLite in memory",
-  has: ["index"],
+  has: ["index", "predecessor"],
   lacks: { pages: index, instances: "each connection to :memory: has a database of its own" },
-  expected: { ran: 71, notApplicable: 9 },
+  expected: { ran: 77, notApplicable: 9 },
   context() {
     const journal = createSqliteJournal({ file: ":memory:", system: createSystem() });
     return { open: () => journal, close: () => journal.close() };

@@ -62,16 +62,23 @@ test("a database stays readable when it is full to the brim, and a snapshot that
 
 test("a rolled-back group leaves no wrong stream number behind", async () => {
   const journal = openJournal(freshFile(), { fileBytesMax: 128 * 1_024 });
-  // The slot of the refused record is free; the group's other append does not depend on it.
+  // The slot of the refused record is free; the group's other appends do not depend on it.
   const results = await Promise.allSettled([
     journal.append({ stream: streamOf("undone"), record: large }),
     journal.append({ stream: streamOf("undone"), record: recordOf(2) }),
+    journal.append({ stream: streamOf("undone"), record: recordOf(1, { id: "small" }) }),
+    journal.append({ stream: streamOf("undone"), record: recordOf(2, { previous: "small" }) }),
   ]);
-  expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+  expect(results).toEqual([
+    { status: "rejected", reason: expect.objectContaining(full) },
+    { status: "rejected", reason: expect.objectContaining({ code: "journal-corrupt", retry: "never" }) },
+    { status: "fulfilled", value: "stored" },
+    { status: "fulfilled", value: "stored" },
+  ]);
   // The first two make a new stream and look its number up; the third undoes both.
   const group = [
     journal.append({ stream: streamOf("a"), record: recordOf(1, { id: "a1" }) }),
-    journal.append({ stream: streamOf("a"), record: recordOf(2, { id: "a2" }) }),
+    journal.append({ stream: streamOf("a"), record: recordOf(2, { id: "a2", previous: "a1" }) }),
     journal.append({ stream: streamOf("large"), record: large }),
   ];
   expect((await Promise.allSettled(group)).map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
@@ -99,6 +106,14 @@ test("a stream that was made and looked up in an undone transaction is made anew
   await journal.append({ stream: streamOf("b"), record: recordOf(1, { id: "b" }) });
   expect((await journal.load(streamOf("b"))).records.map(({ id }) => id)).toEqual(["b"]);
   expect((await journal.load(streamOf("c"))).records.map(({ id }) => id)).toEqual(["c"]);
+});
+
+test("an append without its predecessor is refused without a trace", async () => {
+  const journal = openJournal(freshFile());
+  const gap = journal.append({ stream: streamOf("a"), record: recordOf(2) });
+  await expect(gap).rejects.toMatchObject({ code: "journal-corrupt", retry: "never" });
+  expect(journal.stats()).toEqual({ transactions: 0, recordsRead: 0 });
+  expect(await journal.recordsAfter(0, 10)).toEqual([]);
 });
 
 test("appends that are pending together share transactions of at most groupMax", async () => {

@@ -91,7 +91,7 @@ test("a file of schema version 1 opens, reads and takes appends", async () => {
     horizon,
   });
   expect((await journal.recordsAfter(3, 10)).map(({ position }) => position)).toEqual([4, 8]);
-  expect(await journal.append({ stream, record: recordOf(3) })).toBe("stored");
+  expect(await journal.append({ stream, record: recordOf(3, { previous: second.id }) })).toBe("stored");
   expect((await journal.recordsAfter(8, 10)).map(({ position }) => position)).toEqual([9]);
 });
 
@@ -164,14 +164,52 @@ test("a path where no file can be made is journal-unavailable and named", () => 
   }
 });
 
+test("a statement that fails on an open file is journal-failed, and on opening it again journal-corrupt", async () => {
+  const file = freshFile();
+  const journal = openJournal(file);
+  const stream = streamOf("a");
+  expect(await journal.append({ stream, record: recordOf(1) })).toBe("stored");
+  execute(file, "ALTER TABLE records RENAME TO theirs");
+  const failed = { code: "journal-failed", retry: "later", message: expect.stringContaining("no such table") };
+  await expect(journal.load(stream)).rejects.toMatchObject(failed);
+  await expect(journal.append({ stream, record: recordOf(2) })).rejects.toMatchObject(failed);
+  const corrupt = { code: "journal-corrupt", retry: "never", message: expect.stringContaining(file) };
+  expect(() => open(file)).toThrow(expect.objectContaining(corrupt));
+  execute(file, "ALTER TABLE theirs RENAME TO records");
+  expect(await journal.append({ stream, record: recordOf(2) })).toBe("stored");
+});
+
+test("a path that SQLite does not take says nothing about the file", () => {
+  expect(() => open(`${freshFile()}\0`)).toThrow(expect.objectContaining({ code: "journal-failed" }));
+});
+
+const numeric = ["appendTimeoutMs", "busyTimeoutMs", "groupMax", "fileBytesMax"] as const;
+
 test("unknown options and unknown values are refused", () => {
   const file = freshFile();
-  const wrong = [{ sync: "full" }, { synchronous: "off" }];
+  const wrong: object[] = [{ sync: "full" }, { synchronous: "off" }, { synchronous: null }];
+  for (const name of numeric) {
+    for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, "5", null, true]) {
+      wrong.push({ [name]: value });
+    }
+  }
   for (const options of wrong) {
+    const [name] = Object.keys(options);
     // What only a caller in JavaScript can write.
-    expect(() => open(file, options as Partial<SqliteOptions>)).toThrow(
-      expect.objectContaining({ code: "invalid-options" }),
+    expect(() => open(file, options as Partial<SqliteOptions>), JSON.stringify(options)).toThrow(
+      expect.objectContaining({
+        code: "invalid-options",
+        retry: "never",
+        message: expect.stringContaining(name ?? ""),
+      }),
     );
   }
   expect(existsSync(file)).toBe(false);
+});
+
+test("numeric options may be as small as 1", async () => {
+  for (const name of numeric) {
+    const journal = openJournal(freshFile(), { [name]: 1 });
+    expect(await journal.load(streamOf("a")), name).toEqual({ records: [] });
+  }
 });
