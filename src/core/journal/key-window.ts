@@ -30,19 +30,24 @@ export interface KeyWindow {
   readonly recent: Map<string, KeyRef & { readonly sequence: number }>;
   /** Loaded pages, where the journal keeps pages and somebody asked. */
   older: Map<string, number> | undefined;
-  ranges: Record<KeyOrigin, readonly KeyRange[]>;
+  ranges: Readonly<Record<KeyOrigin, readonly KeyRange[]>>;
   horizon: Horizon;
   /** Dropped ranges that the journal has not been told of yet. */
-  forgotten: ForgottenKeys[];
+  forgotten: readonly ForgottenKeys[];
 }
+
+// Shared by all entities that have none: thousands are cached.
+const nothing: readonly never[] = [];
+const noRanges: KeyWindow["ranges"] = { foreign: nothing, derived: nothing };
+const noHorizon: Horizon = { foreign: 0, derived: 0 };
 
 export function createKeyWindow(snapshot?: { readonly horizon: Horizon; readonly body: SnapshotBody }): KeyWindow {
   return {
     recent: new Map(),
     older: undefined,
-    ranges: snapshot ? { ...snapshot.body.keys } : { foreign: [], derived: [] },
-    horizon: snapshot?.horizon ?? { foreign: 0, derived: 0 },
-    forgotten: [],
+    ranges: snapshot?.body.keys ?? noRanges,
+    horizon: snapshot?.horizon ?? noHorizon,
+    forgotten: nothing,
   };
 }
 
@@ -119,7 +124,7 @@ function forgetKind(window: KeyWindow, origin: KeyOrigin, before: number, keysMa
     horizon = Math.max(horizon, range.newest);
     total -= range.count;
     dropped++;
-    window.forgotten.push({ from: range.from, to: range.to, derived: origin === "derived" });
+    window.forgotten = [...window.forgotten, { from: range.from, to: range.to, derived: origin === "derived" }];
   }
   if (dropped === 0) return false;
   window.ranges = { ...window.ranges, [origin]: ranges.slice(dropped) };

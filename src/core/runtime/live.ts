@@ -28,9 +28,9 @@ export interface Live {
   state: JsonValue;
   erased: boolean;
   readonly keys: KeyWindow;
-  readonly timers: Map<string, PendingTimer>;
+  timers: ReadonlyMap<string, PendingTimer>;
   /** Types of the events folded so far, each with the greatest version of its shape. */
-  readonly eventTypes: Map<string, number>;
+  eventTypes: Readonly<Record<string, number>>;
   /** Sequence of the newest snapshot that this instance knows of. */
   snapshotAt: number;
   /** Sequence at which the next snapshot is tried. */
@@ -40,6 +40,10 @@ export interface Live {
   /** JSON of the pending timers, bytes; counts with the state. */
   timerBytes: number;
 }
+
+// Shared by all entities that have none: thousands are cached.
+const noTimers: Live["timers"] = new Map();
+const noEvents: Live["eventTypes"] = {};
 
 /** The stream moved in a way that only a load from the start can explain: the cached fold is worthless. */
 export const chainBroken: unique symbol = Symbol("chain broken");
@@ -66,15 +70,15 @@ export async function loadLive(
     state: normalise(body && !foldAnew && !body.erased ? body.state : initialState(definition), "the initial state"),
     erased: body?.erased ?? false,
     keys: createKeyWindow(snapshot && body && { horizon: snapshot.horizon, body }),
-    timers: new Map(Object.entries(body?.timers ?? {})),
-    eventTypes: new Map(Object.entries(body?.events ?? {})),
+    timers: body?.timers ? new Map(Object.entries(body.timers)) : noTimers,
+    eventTypes: body?.events ?? noEvents,
     snapshotAt: snapshot?.sequence ?? 0,
     snapshotDue: (snapshot?.sequence ?? 0) + definition.snapshotEvery,
     loadedAt: now,
     timerBytes: 0,
   };
   live.timerBytes = bytesOfTimers(live.timers.values());
-  for (const [type, version] of live.eventTypes) knownEvent(definition, type, version);
+  for (const [type, version] of Object.entries(live.eventTypes)) knownEvent(definition, type, version);
   if (snapshot && foldAnew) {
     live.state = await foldHistory(journal, live, snapshot.sequence);
     if (snapshot.revision < definition.revision) live.snapshotDue = live.sequence;
@@ -121,19 +125,21 @@ export function adopt(live: Live, record: StoredRecord, state: JsonValue): void 
 /** What an entry does besides its events: sets and cancels timers (generation: the entry's id), or erases. */
 export function applyEntry(live: Live, entry: Entry): void {
   for (const { type, v = 1 } of entry.events ?? []) {
-    if ((live.eventTypes.get(type) ?? 0) < v) live.eventTypes.set(type, v);
+    if ((live.eventTypes[type] ?? 0) < v) live.eventTypes = { ...live.eventTypes, [type]: v };
   }
   if (entry.timers) {
+    const timers = new Map(live.timers);
     for (const { name, at, command, input } of entry.timers) {
-      if (at === undefined || command === undefined) live.timers.delete(name);
-      else live.timers.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
+      if (at === undefined || command === undefined) timers.delete(name);
+      else timers.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
     }
-    live.timerBytes = bytesOfTimers(live.timers.values());
+    live.timers = timers;
+    live.timerBytes = bytesOfTimers(timers.values());
   }
   if (entry.command !== eraseCommand) return;
   live.erased = true;
   live.state = null;
-  live.timers.clear();
+  live.timers = noTimers;
   live.timerBytes = 0;
 }
 

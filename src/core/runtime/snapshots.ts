@@ -19,7 +19,7 @@ export async function saveSnapshot(journal: Journal, system: System, limits: Lim
     );
   }
   const { ranges, page } = pageOf(keys, live.snapshotAt + 1, sequence, limits.keys);
-  const forgotten = keys.forgotten.slice();
+  const { forgotten } = keys;
   const body: SnapshotBody = {
     record: live.recordId,
     version: live.version,
@@ -27,7 +27,7 @@ export async function saveSnapshot(journal: Journal, system: System, limits: Lim
     state: live.state,
     keys: ranges,
     ...(live.timers.size > 0 && { timers: Object.fromEntries(live.timers) }),
-    events: Object.fromEntries(live.eventTypes),
+    events: live.eventTypes,
   };
   try {
     await journal.saveSnapshot(
@@ -46,7 +46,7 @@ export async function saveSnapshot(journal: Journal, system: System, limits: Lim
     return false;
   }
   live.snapshotAt = sequence;
-  keys.forgotten.splice(0, forgotten.length);
+  keys.forgotten = keys.forgotten.slice(forgotten.length);
   pageStored(keys, sequence, ranges);
   return true;
 }
