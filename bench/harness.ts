@@ -19,6 +19,8 @@ export interface Bench {
   /** Less work and fewer rounds. */
   readonly quick: boolean;
   readonly rounds: number;
+  /** How long one side of a round of commands lasts. */
+  readonly roundMs: number;
   /** An empty folder of this run for data files; removed at the end. */
   readonly folder: string;
   /** Says what is being measured. */
@@ -95,16 +97,37 @@ export async function timed(work: () => unknown): Promise<number> {
   return performance.now() - from;
 }
 
-/** Operations per second. */
-export async function perSecond(count: number, work: () => unknown): Promise<number> {
-  return (count / (await timed(work))) * 1_000;
+/** What was done, and in what time. */
+export interface Done {
+  readonly count: number;
+  readonly ms: number;
 }
 
-/** Runs `one(0)` to `one(count - 1)`, never more than `width` of them at the same time, each slot refilled at once. */
-export async function atOnce(width: number, count: number, one: (index: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const slots = Array.from({ length: Math.min(width, count) }, async () => {
-    while (next < count) await one(next++);
+export function perSecond({ count, ms }: Done): number {
+  return (count / ms) * 1_000;
+}
+
+/** Runs `one(0)`, `one(1)`, ... for `ms`, `width` of them at the same time, each slot refilled at once. */
+export async function keepBusy(width: number, ms: number, one: (index: number) => Promise<unknown>): Promise<Done> {
+  let count = 0;
+  const from = performance.now();
+  await slots(width, async () => {
+    while (performance.now() - from < ms) await one(count++);
   });
-  await Promise.all(slots);
+  return { count, ms: performance.now() - from };
+}
+
+/** Runs `one(0)` to `one(count - 1)`, `width` of them at the same time, each slot refilled at once. */
+export async function atOnce(width: number, count: number, one: (index: number) => Promise<unknown>): Promise<Done> {
+  let next = 0;
+  const ms = await timed(() =>
+    slots(width, async () => {
+      while (next < count) await one(next++);
+    }),
+  );
+  return { count, ms };
+}
+
+async function slots(width: number, work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: width }, work));
 }
