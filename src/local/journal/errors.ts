@@ -10,6 +10,8 @@ const codes = {
   corrupt: 11,
   full: 13,
   cantOpen: 14,
+  /** "Locking protocol": readers and writers crowd at the log. */
+  protocol: 15,
   notADatabase: 26,
 } as const;
 
@@ -23,7 +25,7 @@ function resultCode(error: unknown): number | undefined {
 /** Another connection holds the lock: nothing was done, a later attempt may work. */
 export function isBusy(error: unknown): boolean {
   const code = resultCode(error);
-  return code === codes.busy || code === codes.locked;
+  return code === codes.busy || code === codes.locked || code === codes.protocol;
 }
 
 /** SQLite does not find what a statement names, or does not understand it. */
@@ -31,10 +33,13 @@ export function isStatementError(error: unknown): boolean {
   return resultCode(error) === codes.error;
 }
 
-/** True if SQLite says that the transaction certainly was not committed. */
+/**
+ * True if a COMMIT that failed so was certainly not done, nor will be when the log is recovered. After any other error
+ * (I/O, memory) its last frame may be in the log already: a crash now would bring it back.
+ */
 export function isDefinite(error: unknown): boolean {
   const code = resultCode(error);
-  return code !== undefined && code !== codes.ioError;
+  return isBusy(error) || code === codes.full || code === codes.readOnly;
 }
 
 /** The one translation of what `node:sqlite` throws. */
@@ -44,6 +49,7 @@ export function translated(error: unknown, file: string): HoldfastError {
   switch (resultCode(error)) {
     case codes.busy:
     case codes.locked:
+    case codes.protocol:
       // Shown to callers, so without the path.
       return new HoldfastError("overloaded", "The journal is locked by another process.", {
         retry: "later",

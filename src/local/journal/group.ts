@@ -8,7 +8,8 @@ export interface Group {
    * Runs `work` inside a transaction that it shares with whatever else is pending, and resolves with its result once
    * that is committed. If a member of the group throws, each runs again in a transaction of its own: fates are not
    * shared, and `work` must not mind running twice.
-   * @throws HoldfastError definite where nothing was stored, `outcome-unknown` where SQLite could not say
+   * @throws HoldfastError definite where nothing was stored (`overloaded`: too many wait, or a lock lasts too long),
+   * `outcome-unknown` where SQLite could not say
    */
   write<T>(work: () => T): Promise<T>;
   /** Resolves when nothing is pending. */
@@ -29,7 +30,7 @@ interface Pending {
  * called after something that `work` did was rolled back.
  */
 export function createGroup(sql: Statements, options: SqliteOptions, undone: () => void): Group {
-  const { file, system, appendTimeoutMs = 10_000, groupMax = 1_000 } = options;
+  const { file, system, appendTimeoutMs = 10_000, groupMax = 256, pendingMax = 16_384 } = options;
   let queue: Pending[] = [];
   let scheduled = false;
   let transactions = 0;
@@ -120,13 +121,7 @@ export function createGroup(sql: Statements, options: SqliteOptions, undone: () 
     const now = system.now();
     const late = queue.filter(({ until }) => until <= now);
     queue = queue.filter(({ until }) => until > now);
-    failAll(
-      late,
-      new HoldfastError("overloaded", `The journal was locked by another process for ${appendTimeoutMs} ms.`, {
-        retry: "later",
-        retryAfterMs: 1_000,
-      }),
-    );
+    failAll(late, overloaded(`The journal was locked by another process for ${appendTimeoutMs} ms.`));
     if (queue.length === 0) return settleIdle();
     attempts++;
     schedule(Math.min(50, 1 + attempts) * (0.5 + system.random()));
@@ -145,6 +140,9 @@ export function createGroup(sql: Statements, options: SqliteOptions, undone: () 
   return {
     write<T>(work: () => T) {
       return new Promise<T>((resolve, reject) => {
+        if (queue.length >= pendingMax) {
+          return reject(overloaded(`${pendingMax} writes wait for the journal already; this one was not stored.`));
+        }
         // `resolve` gets what `work` returned.
         queue.push({ work, until: system.now() + appendTimeoutMs, resolve: resolve as Pending["resolve"], reject });
         if (!scheduled) schedule(0);
@@ -153,4 +151,8 @@ export function createGroup(sql: Statements, options: SqliteOptions, undone: () 
     idle: () => new Promise((resolve) => (queue.length === 0 && !scheduled ? resolve() : void waiting.push(resolve))),
     transactions: () => transactions,
   };
+}
+
+function overloaded(message: string): HoldfastError {
+  return new HoldfastError("overloaded", message, { retry: "later", retryAfterMs: 1_000 });
 }

@@ -62,11 +62,7 @@ export function migrate(db: DatabaseSync): void {
       }
       db.exec("COMMIT");
     } catch (error) {
-      try {
-        db.exec("ROLLBACK");
-      } catch {
-        // SQLite has ended it by itself.
-      }
+      rollback(db);
       throw error;
     }
   }
@@ -77,17 +73,38 @@ export function migrate(db: DatabaseSync): void {
  * @throws HoldfastError `journal-corrupt` for another program's database, `journal-version` for a newer Holdfast's
  */
 export function checkFile(db: DatabaseSync, file: string): void {
-  const application = Number(db.prepare("PRAGMA application_id").get()?.["application_id"]);
-  const isNew = application === 0 && db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
-  if (!isNew && application !== applicationId) {
+  const { application, version, isEmpty } = look(db);
+  if (application !== applicationId && !(application === 0 && isEmpty)) {
     throw new HoldfastError("journal-corrupt", `${file} is another program's database. Choose another folder.`);
   }
-  const version = versionOf(db);
   if (version > schemaVersion) {
     throw new HoldfastError(
       "journal-version",
       `${file} is of version ${version}, written by a newer Holdfast; this one knows up to ${schemaVersion}. Upgrade it.`,
     );
+  }
+}
+
+/** One picture: another process may be making the file at this moment. */
+function look(db: DatabaseSync): { readonly application: number; readonly version: number; readonly isEmpty: boolean } {
+  db.exec("BEGIN");
+  try {
+    return {
+      application: Number(db.prepare("PRAGMA application_id").get()?.["application_id"]),
+      version: versionOf(db),
+      isEmpty: db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined,
+    };
+  } finally {
+    rollback(db);
+  }
+}
+
+/** Ends the transaction, if SQLite has not done so by itself: after some errors it has, and nothing tells on Node 22. */
+function rollback(db: DatabaseSync): void {
+  try {
+    db.exec("ROLLBACK");
+  } catch {
+    // There was none left.
   }
 }
 

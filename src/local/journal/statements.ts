@@ -7,6 +7,8 @@ export interface Statements {
   readonly rollback: StatementSync;
   readonly findStream: StatementSync;
   readonly insertStream: StatementSync;
+  /** Behind a predecessor that is known to stand. */
+  readonly insertNext: StatementSync;
   readonly insertRecord: StatementSync;
   readonly insertKey: StatementSync;
   readonly recordId: StatementSync;
@@ -23,6 +25,9 @@ export interface Statements {
   readonly deleteKeys: StatementSync;
   readonly entriesOf: StatementSync;
   readonly blank: StatementSync;
+  readonly sliceEnd: StatementSync;
+  readonly keysEnd: StatementSync;
+  readonly deleteKeysBefore: StatementSync;
   readonly streams: StatementSync;
 }
 
@@ -35,10 +40,17 @@ export function prepare(db: DatabaseSync): Statements {
     rollback: db.prepare("ROLLBACK"),
     findStream: db.prepare("SELECT id FROM streams WHERE tenant = ? AND entity = ? AND name = ?"),
     insertStream: db.prepare("INSERT INTO streams (tenant, entity, name) VALUES (?, ?, ?)"),
+    insertNext: db.prepare(
+      `INSERT INTO records (stream, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    ),
     insertRecord: db.prepare(
       // Only behind its predecessor: a file from a backup may have lost the end of a stream that somebody still caches.
-      `INSERT INTO records (stream, ${columns}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-       WHERE ?2 = 1 OR EXISTS (SELECT 1 FROM records WHERE stream = ?1 AND sequence = ?2 - 1 AND id = ?4)
+      // Node 22 does not bind numbered parameters by place, hence the row of plain ones.
+      `INSERT INTO records (stream, ${columns})
+       SELECT * FROM (SELECT ? AS stream, ? AS sequence, ? AS id, ? AS previous, ? AS time, ? AS version, ? AS entries) new
+       WHERE sequence = 1 OR EXISTS (
+         SELECT 1 FROM records WHERE stream = new.stream AND sequence = new.sequence - 1 AND id = new.previous
+       )
        ON CONFLICT DO NOTHING`,
     ),
     // A key that was forgotten may be consumed again; a late page does not take it back to the earlier record.
@@ -75,8 +87,17 @@ export function prepare(db: DatabaseSync): Statements {
     ),
     deleteKey: db.prepare("DELETE FROM keys WHERE stream = ? AND hash = ? AND sequence = ?"),
     deleteKeys: db.prepare("DELETE FROM keys WHERE stream = ?"),
-    entriesOf: db.prepare("SELECT sequence, entries FROM records WHERE stream = ? AND sequence BETWEEN ? AND ?"),
-    blank: db.prepare("UPDATE records SET entries = '[]' WHERE stream = ? AND sequence < ? AND entries <> '[]'"),
+    entriesOf: db.prepare(
+      "SELECT sequence, entries FROM records WHERE stream = ? AND sequence BETWEEN ? AND ? ORDER BY sequence",
+    ),
+    blank: db.prepare(
+      "UPDATE records SET entries = '[]' WHERE stream = ? AND sequence >= ? AND sequence < ? AND entries <> '[]'",
+    ),
+    sliceEnd: db.prepare(
+      "SELECT sequence FROM records WHERE stream = ? AND sequence >= ? AND sequence < ? ORDER BY sequence LIMIT 1 OFFSET ?",
+    ),
+    keysEnd: db.prepare("SELECT hash FROM keys WHERE stream = ? ORDER BY hash LIMIT 1 OFFSET ?"),
+    deleteKeysBefore: db.prepare("DELETE FROM keys WHERE stream = ? AND hash < ?"),
     streams: db.prepare(
       `SELECT name FROM streams s WHERE tenant = ? AND entity = ? AND name > ?
        AND EXISTS (SELECT 1 FROM records WHERE stream = s.id) ORDER BY name LIMIT ?`,
