@@ -20,7 +20,6 @@ export interface Listener {
  * later version not replace them, the class is the ordinary one: slower, and as right.
  */
 export function createListener(fetch: Fetch, newId: () => string): Listener {
-  // oxlint-disable-next-line no-restricted-globals -- see above
   const scope = globalThis;
   const before = (["Request", "Response"] as const).map((name) => [
     name,
