@@ -11,8 +11,8 @@ const snapshotEvery = 100;
 /** Records behind the newest snapshot at the start; those of the cold commands are added, up to the next snapshot. */
 const tail = 30;
 
-/** Cold commands in a round. */
-const samples = 13;
+/** Cold commands in a turn. */
+const samples = 3;
 
 /** Gives a cart `commands` commands, `width` at once; the records hold up to `width` of them. */
 async function use(journal: Journal, id: string, commands: number, width = 1): Promise<void> {

@@ -19,8 +19,8 @@ export interface Bench {
   /** Less work and fewer rounds. */
   readonly quick: boolean;
   readonly rounds: number;
-  /** How long one side of a round of commands lasts. */
-  readonly roundMs: number;
+  /** How long one side's turn lasts where it can be chosen. */
+  readonly turnMs: number;
   /** An empty folder of this run for data files; removed at the end. */
   readonly folder: string;
   /** Says what is being measured. */
@@ -59,16 +59,22 @@ export interface Comparison {
   readonly ratio: number;
 }
 
-/** One round of one side: its figure (commands per second, or milliseconds). */
-export type Side = (round: number) => number | Promise<number>;
+/** Takes a turn and answers its figure: commands per second, or milliseconds. */
+export type Side = () => number | Promise<number>;
 
-/** Measures two sides in turn, A B A B ..., so that the noise of a shared machine hits both. */
+/** Turns of each side in a round: short ones, so that the noise of a shared machine and its disk hits both alike. */
+export const turns = 4;
+
+/** Measures two sides in turn, A B A B ...; a round's figure is the mean of its turns. */
 export async function compare(bench: Bench, what: string, baseline: Side, side: Side): Promise<Comparison> {
   const figures: { readonly a: number; readonly b: number }[] = [];
   for (let round = 1; round <= bench.rounds; round++) {
     bench.progress(`${what}: round ${round} of ${bench.rounds}`);
-    const a = await baseline(round);
-    const b = await side(round);
+    let [a, b] = [0, 0];
+    for (let turn = 0; turn < turns; turn++) {
+      a += (await baseline()) / turns;
+      b += (await side()) / turns;
+    }
     figures.push({ a, b });
   }
   return comparison(figures);

@@ -14,8 +14,8 @@ import {
 } from "./harness.ts";
 import { fill } from "./copies.ts";
 import { filledJournal, system } from "./journal.ts";
-import { createRawStore, keepRawBusy, type RawStore } from "./raw/store.ts";
-import { addItem, cartId, cartIds, cartOf, cartsCount, itemOf, opaqueKey, usedCommands } from "./workload.ts";
+import { createRawStore, keepRawBusy, warmUpRaw, type RawStore } from "./raw/store.ts";
+import { addItem, cartId, cartIds, cartOf, cartsCount, itemOf, opaqueKey, usedCommands, warmUp } from "./workload.ts";
 
 /** 1,000 carts that have seen their first snapshot, on both sides. */
 interface Shop {
@@ -35,9 +35,8 @@ async function openShop(bench: Bench): Promise<Shared<Shop>> {
   const runtime = createRuntime(app, { journal, system });
   let used = 0;
   const shop: Shop = { raw, runtime, next: () => used++ };
-  // Both sides for a while, so that carts are loaded and code is compiled.
-  await rawSide(shop, 16, bench.roundMs)(0);
-  await holdfastSide(shop, 16, 2 * bench.roundMs)(0);
+  warmUpRaw(raw, shop.next);
+  await warmUp(runtime, cartOf);
   return {
     value: shop,
     async close() {
@@ -78,8 +77,8 @@ function commands({ name, what, width, floor, id }: Case): Benchmark {
     name,
     async run(bench) {
       const shop = await bench.shared(openShop);
-      const a = rawSide(shop, width, bench.roundMs);
-      const b = holdfastSide(shop, width, bench.roundMs, opaqueKey, id);
+      const a = rawSide(shop, width, bench.turnMs);
+      const b = holdfastSide(shop, width, bench.turnMs, opaqueKey, id);
       const { value, ratio } = await compare(bench, what, a, b);
       const against = `raw (${width === 1 ? "a" : `b,${width}`})`;
       return [{ name: what, value, unit: "commands/s", ratio, against, bound: { floor } }];
@@ -87,7 +86,7 @@ function commands({ name, what, width, floor, id }: Case): Benchmark {
   };
 }
 
-/** Each round runs new commands, then sends all of them again. */
+/** Each turn runs new commands, then sends all of them again. */
 const replays: Benchmark = {
   name: "replays",
   async run(bench) {
@@ -103,7 +102,7 @@ const replays: Benchmark = {
           known.push(command);
           return addItem(runtime, cartOf(command.index), command.key, itemOf(command.index));
         };
-        return perSecond(await keepBusy(width, bench.roundMs, one));
+        return perSecond(await keepBusy(width, bench.turnMs, one));
       };
       const again: Side = async () => {
         const one = async (i: number): Promise<void> => {
@@ -125,8 +124,8 @@ const ownKeys: Benchmark = {
   async run(bench) {
     const shop = await bench.shared(openShop);
     const what = "64 at once, fresh keys in own form";
-    const opaque = holdfastSide(shop, 64, bench.roundMs);
-    const own = holdfastSide(shop, 64, bench.roundMs, () => formatKey(Date.now(), opaqueKey()));
+    const opaque = holdfastSide(shop, 64, bench.turnMs);
+    const own = holdfastSide(shop, 64, bench.turnMs, () => formatKey(Date.now(), opaqueKey()));
     const { value, ratio } = await compare(bench, what, opaque, own);
     return [{ name: what, value, unit: "commands/s", ratio, against: "opaque keys, 64 at once", bound: null }];
   },

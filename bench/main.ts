@@ -41,7 +41,7 @@ async function run({ names: wanted, quick, json }: Arguments): Promise<readonly 
     const bench: Bench = {
       quick,
       rounds,
-      roundMs: quick ? 400 : 1_500,
+      turnMs: quick ? 75 : 375,
       folder: folder.path,
       progress: (text) => progress.show(`[${i + 1}/${chosen.length}] ${text}`),
       async shared<T>(make: (bench: Bench) => Promise<Shared<T>>) {

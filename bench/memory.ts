@@ -24,7 +24,8 @@ export const memory: Benchmark = {
           unit: "MB",
           ratio: lastMb / secondMb,
           against: "its second quarter",
-          bound: { ceiling: 1.15 },
+          // A quick run ends while the database's own cache is still filling.
+          bound: bench.quick ? null : { ceiling: 1.15 },
         },
         { ...row, name: "its speed, 64 at once, all cold", value: speed, unit: "commands/s", bound: null },
       ];

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Runtime } from "holdfast";
 import { cart } from "../examples/shop/cart.ts";
+import { atOnce } from "./harness.ts";
 
 /** The input of the shop's `addItem`. */
 export interface AddItem {
@@ -40,4 +41,16 @@ export function opaqueKey(): string {
 export async function addItem(runtime: Runtime, id: string, key: string, item: AddItem): Promise<void> {
   const result = await runtime.call(cart, id, { key }).addItem(item);
   if (!result.ok) throw new Error(`addItem was rejected: ${result.code}`);
+}
+
+/**
+ * Enough to load all carts, to compile the code, and to fill the database's log (4,000 pages) more than once: a log that
+ * still grows takes the disk twice as long as one that is written over, and that is how it stays.
+ */
+export const warmUpCommands = 10_000;
+export const warmUpWidth = 500;
+
+/** Runs commands to `cart(0)`, `cart(1)`, ... before the clock starts. */
+export async function warmUp(runtime: Runtime, cart: (index: number) => string): Promise<void> {
+  await atOnce(warmUpWidth, warmUpCommands, (i) => addItem(runtime, cart(i), opaqueKey(), itemOf(i)));
 }

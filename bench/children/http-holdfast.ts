@@ -4,7 +4,7 @@ import { serve } from "holdfast/local";
 import app from "../../examples/shop/app.ts";
 import { fill } from "../copies.ts";
 import { filledJournal } from "../journal.ts";
-import { cartId, cartsCount, usedCommands } from "../workload.ts";
+import { cartId, cartOf, cartsCount, usedCommands, warmUp } from "../workload.ts";
 import { answerParent } from "./answer.ts";
 
 /** The shop as `holdfast/local` serves it, with carts that have been used. */
@@ -16,7 +16,8 @@ async function listen(): Promise<{ readonly port: number }> {
     fill(journal, { count: cartsCount, commands: usedCommands, id: cartId }),
   );
   await journal.close();
-  const { port } = await serve(app, { port: 0, data, signals: false });
+  const { port, runtime } = await serve(app, { port: 0, data, signals: false });
+  await warmUp(runtime, cartOf);
   return { port };
 }
 

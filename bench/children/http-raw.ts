@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createRawStore, type RawCommand } from "../raw/store.ts";
+import { createRawStore, warmUpRaw, type RawCommand } from "../raw/store.ts";
 import { cartIds, usedCommands } from "../workload.ts";
 import { answerParent } from "./answer.ts";
 
@@ -36,6 +36,8 @@ function flush(): void {
 
 async function listen(): Promise<{ readonly port: number }> {
   store.seed(cartIds, usedCommands);
+  let used = 0;
+  warmUpRaw(store, () => used++);
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   // An address, since it listens on a port.
   return { port: (server.address() as AddressInfo).port };

@@ -21,7 +21,8 @@ export function startChild<Question extends object, Answer>(
   const source = join(import.meta.dirname, `${name}.ts`);
   const program = bundled ? bundle(source, join(folder, `${name}.cjs`)) : source;
   const child: ChildProcess = fork(program, [folder], {
-    execArgv: ["--conditions=holdfast-source", ...profiling(name)],
+    // As `npm start` does: see docs/local.md, "Memory".
+    execArgv: ["--max-semi-space-size=16", "--conditions=holdfast-source", ...profiling(name)],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const ended = once(child, "exit");

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { DatabaseSync } from "node:sqlite";
 import type { Done } from "../harness.ts";
-import { cartOf, cartsCount, itemOf, type AddItem } from "../workload.ts";
+import { cartOf, cartsCount, itemOf, warmUpCommands, warmUpWidth, type AddItem } from "../workload.ts";
 
 /** One command for the hand-written store. */
 export interface RawCommand {
@@ -105,16 +105,22 @@ export function createRawStore(file: string): RawStore {
 export function keepRawBusy(store: RawStore, size: number, ms: number, next: () => number): Done {
   let count = 0;
   const from = performance.now();
-  while (performance.now() - from < ms) {
-    const commands: RawCommand[] = [];
-    for (let i = 0; i < size; i++) {
-      const index = next();
-      commands.push({ id: cartOf(index), key: randomUUID(), item: itemOf(index) });
-    }
-    store.run(commands);
-    count += size;
-  }
+  for (; performance.now() - from < ms; count += size) runGroup(store, size, next);
   return { count, ms: performance.now() - from };
+}
+
+/** What `warmUp` is for Holdfast. */
+export function warmUpRaw(store: RawStore, next: () => number): void {
+  for (let count = 0; count < warmUpCommands; count += warmUpWidth) runGroup(store, warmUpWidth, next);
+}
+
+function runGroup(store: RawStore, size: number, next: () => number): void {
+  const commands: RawCommand[] = [];
+  for (let i = 0; i < size; i++) {
+    const index = next();
+    commands.push({ id: cartOf(index), key: randomUUID(), item: itemOf(index) });
+  }
+  store.run(commands);
 }
 
 function withItem(items: readonly AddItem[], added: AddItem): readonly AddItem[] {
