@@ -17,6 +17,11 @@ export function createFolder(): { readonly path: string; readonly remark: string
   }
   const path = mkdtempSync(join(parent, "holdfast-bench-"));
   process.on("exit", () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      process.stderr.write(`\nStopped by ${signal}.\n`);
+      process.exit(130);
+    });
+  }
   return { path, remark: `${path}, on the repository's disk (device ${statSync(path).dev})` };
 }
