@@ -99,7 +99,7 @@ export const importRoot: Benchmark = {
     return [
       { ...row, name: what, value: median(times), unit: "ms" },
       { ...row, name: "modules behind it", value: urls.length, unit: "modules" },
-      { ...row, name: "of these from npm packages", value: packages, unit: "modules", bound: { ceiling: 0 } },
+      { ...row, name: "of these from npm packages", value: packages, unit: "modules", bound: { ceiling: 1 } },
     ];
   },
 };

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
  * `packages`, `builtins`: exact names, or `@scope/*`. `anything`: no limit within src/, and computed imports.
  */
 const rows = {
-  core: { packages: ["@standard-schema/spec"], builtins: ["node:crypto", "node:buffer"] },
+  core: { packages: ["@standard-schema/spec", "croner"], builtins: ["node:crypto", "node:buffer"] },
   workflows: { folders: ["core"] },
   projections: { folders: ["core"] },
   crdt: { folders: ["core"] },

@@ -1,17 +1,14 @@
-// Runs before `npm start` and `npm test`. Kept to syntax that Node 14 can parse, so that an old Node sees the message.
-// The package itself runs on Node 22.13; running its TypeScript sources needs type stripping without a flag.
-const [major, minor] = process.versions.node.split(".").map(Number);
-const enough = (major === 22 && minor >= 18) || (major === 23 && minor >= 6) || major >= 24;
-
-if (!enough) {
+// Runs before the npm scripts that run TypeScript. Kept to syntax that Node 14 can parse, so that an old Node sees the
+// message. The package itself needs less (package.json, engines): its build is JavaScript.
+if (!process.features.typescript) {
   console.error(
     [
-      "Holdfast's sources need Node 22.18 or newer, and this is Node " +
+      "Holdfast's sources are TypeScript, which Node " +
         process.versions.node +
         " (" +
         process.execPath +
-        ").",
-      "Run `npm ci` without --ignore-scripts: it installs Node 24 into node_modules, and npm scripts then use that one.",
+        ") does not run by itself.",
+      "Run `npm ci` without --ignore-scripts: it installs a Node that does into node_modules, and npm scripts use that.",
     ].join("\n"),
   );
   process.exit(1);

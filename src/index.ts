@@ -1,4 +1,4 @@
-export type { App, AppSpec, Holdfast } from "./core/entity/app.ts";
+export type { App, AppParts, AppSpec, Holdfast } from "./core/entity/app.ts";
 export { holdfast } from "./core/entity/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
 export { accept, reject } from "./core/entity/decision.ts";
@@ -37,6 +37,19 @@ export type { Envelope } from "./core/messaging/envelope.ts";
 export { envelopesOf } from "./core/messaging/envelope.ts";
 export type { Filter, Interest, Range, Scalar, Where } from "./core/messaging/filter.ts";
 export { matches, on } from "./core/messaging/filter.ts";
+export type { DeliveryOptions } from "./core/messaging/policy.ts";
+export type {
+  DeliveredEvent,
+  EventsOf,
+  HandlerContext,
+  QueueMessage,
+  Subscription,
+  SubscriptionOptions,
+  Timer,
+  TimerOptions,
+  Worker,
+  WorkerOptions,
+} from "./core/messaging/types.ts";
 export type { HistoryEvent, HistoryPage } from "./core/runtime/history.ts";
 export type { Limits } from "./core/runtime/limits.ts";
 export { defaultLimits } from "./core/runtime/limits.ts";

@@ -8,5 +8,6 @@ try {
 } catch (error) {
   if (!(error instanceof CliError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+  // Not left to Node: a server that the module has started would stay.
+  process.exit(error.exitCode);
 }

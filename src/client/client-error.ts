@@ -11,7 +11,9 @@ export interface ClientErrorOptions {
 /**
  * Whatever is no answer of the entity: thrown by every function of the client. The shape is that of HoldfastError, so
  * that guards which read `code` work for both. Codes of the server are those of docs/errors.md; the client's own are
- * `unreachable`, `timeout`, `aborted`, `unexpected-answer`, `headers-failed`, `invalid-id` and `malformed-json`.
+ * `unreachable`, `timeout`, `aborted`, `unexpected-answer` and `headers-failed`. What the server would refuse in any case
+ * is refused before anything is sent, with the server's code: `invalid-id`, `invalid-query`, `invalid-if-match`,
+ * `malformed-json`.
  */
 export class ClientError extends Error {
   override readonly name = "ClientError";

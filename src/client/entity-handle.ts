@@ -1,7 +1,7 @@
 import type { Result } from "../core/entity/types.ts";
 import { unexpectedAnswer, type Answer } from "./answer.ts";
 import { ClientError } from "./client-error.ts";
-import { entityPath } from "./path.ts";
+import { checkWhole, entityPath } from "./path.ts";
 import { send, type Request, type Wire } from "./send.ts";
 import type { CallOptions, HistoryPage, Viewed } from "./types.ts";
 import { watch, withoutEntity, type WireEvent } from "./watch.ts";
@@ -43,9 +43,10 @@ export function createEntityHandle(
     const body = toJson(input);
     const until = deadline();
     const { key, ifMatch } = options;
+    if (ifMatch !== undefined) checkWhole("invalid-if-match", "ifMatch", ifMatch);
     const attempt = async (key: string): Promise<Result> => {
       const headers = {
-        "Idempotency-Key": key,
+        "Idempotency-Key": quoted(key),
         ...(ifMatch !== undefined && { "If-Match": `"${ifMatch}"` }),
         ...(body !== undefined && { "Content-Type": "application/json" }),
       };
@@ -74,8 +75,13 @@ export function createEntityHandle(
     command,
     reads: {
       $view: async () => get("", (answer) => ({ view: answer.body, version: versionIn(answer) })),
-      $history: async ({ after = 0, limit = 100 } = {}) => get(`/events?after=${after}&limit=${limit}`, toPage),
+      async $history({ after = 0, limit = 100 } = {}) {
+        checkWhole("invalid-query", "after", after);
+        checkWhole("invalid-query", "limit", limit, 1, 1_000);
+        return get(`/events?after=${after}&limit=${limit}`, toPage);
+      },
       async *$watch({ after = 0 } = {}) {
+        checkWhole("invalid-query", "after", after);
         yield* watch(wire, `${entityPath(entity, id)}/events`, after, signal);
       },
     },
@@ -108,4 +114,9 @@ function toJson(input: unknown): string | undefined {
   } catch (cause) {
     throw new ClientError("malformed-json", `The input cannot be sent as JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Bare, a comma would look like two keys. Source: RFC 8941, section 3.3.3. */
+function quoted(key: string): string {
+  return /[,"]/.test(key) ? `"${key.replaceAll(/["\\]/g, "\\$&")}"` : key;
 }

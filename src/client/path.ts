@@ -27,3 +27,18 @@ function encodeId(id: string): string {
     `${JSON.stringify(id)} is no id: 1 to ${idBytesMax} bytes of UTF-8 in normalisation form C without control characters and / \\ ? #, not "." or "..".`,
   );
 }
+
+/**
+ * Checks a number that goes into a request, as the server would.
+ * @throws ClientError with that code unless it is a whole number of the range
+ */
+export function checkWhole(
+  code: string,
+  name: string,
+  value: number,
+  from = 0,
+  to: number = Number.MAX_SAFE_INTEGER,
+): void {
+  if (Number.isSafeInteger(value) && value >= from && value <= to) return;
+  throw new ClientError(code, `${name} is a whole number from ${from} to ${to}, not ${String(value)}.`);
+}

@@ -1,4 +1,5 @@
 import { HoldfastError } from "./errors.ts";
+import { checkLiterals, clip, inexact } from "./json-literals.ts";
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -29,6 +30,9 @@ class Mark extends (function (value: object) {
 /** Bytes of the JSON that the walk under way has seen so far. Walks are synchronous: one at a time. */
 let walkedBytes = 0;
 
+/** The way from the root to what the walk under way is looking at, for messages: up to `depth` steps of it count. */
+const trail: (string | number)[] = [];
+
 /**
  * The value as it will be after a round trip through the journal, frozen: `undefined` properties are gone, `-0` is `0`.
  * State, event data and replies pass through it, so that what code sees now is what it sees after a reload. Makes a
@@ -47,23 +51,23 @@ export function jsonBytes(value: JsonValue): number {
   return scalarBytes(value);
 }
 
-function walk(value: unknown, at: string | number, depth: number): JsonValue {
+function walk(value: unknown, what: string, depth: number): JsonValue {
   switch (typeof value) {
     case "string":
-      if (!value.isWellFormed()) throw notJson(at, "a string with a lone surrogate");
+      if (!value.isWellFormed()) throw notJson(what, depth, "is a string with a lone surrogate");
       walkedBytes += scalarBytes(value);
       return value;
     case "boolean":
       walkedBytes += scalarBytes(value);
       return value;
     case "number":
-      if (!Number.isFinite(value)) throw notJson(at, String(value));
+      if (!Number.isFinite(value)) throw notCarried(what, depth, String(value));
       walkedBytes += scalarBytes(value);
       return value === 0 ? 0 : value;
     case "object":
       break;
     default:
-      throw notJson(at, typeof value === "undefined" ? "undefined" : `a ${typeof value}`);
+      throw notCarried(what, depth, typeof value === "undefined" ? "undefined" : `a ${typeof value}`);
   }
   if (value === null) {
     walkedBytes += 4;
@@ -75,33 +79,38 @@ function walk(value: unknown, at: string | number, depth: number): JsonValue {
     // Only this function marks, and what it marks is a JsonValue.
     return value as JsonValue;
   }
-  if (depth === jsonDepthMax) throw notJson(at, `nested deeper than ${jsonDepthMax} levels`);
+  if (depth === jsonDepthMax) throw notJson(what, 0, `is nested deeper than ${jsonDepthMax} levels`);
   const before = walkedBytes;
-  const copy = Array.isArray(value) ? copyArray(value, depth) : copyObject(value, at, depth);
+  const copy = Array.isArray(value) ? copyArray(value, what, depth) : copyObject(value, what, depth);
   return Object.freeze(new Mark(copy, walkedBytes - before)) as JsonValue;
 }
 
-function copyArray(value: readonly unknown[], depth: number): readonly JsonValue[] {
+function copyArray(value: readonly unknown[], what: string, depth: number): readonly JsonValue[] {
   const copy: JsonValue[] = [];
-  for (let i = 0; i < value.length; i++) copy.push(walk(value[i], i, depth + 1));
+  for (let i = 0; i < value.length; i++) {
+    trail[depth] = i;
+    copy.push(walk(value[i], what, depth + 1));
+  }
   walkedBytes += 2 + Math.max(0, copy.length - 1);
   return copy;
 }
 
-function copyObject(value: object, at: string | number, depth: number): { readonly [key: string]: JsonValue } {
+function copyObject(value: object, what: string, depth: number): { readonly [key: string]: JsonValue } {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     // An `async` by mistake: it is refused here, and its failure must not end the process later.
     if (value instanceof Promise) value.catch(() => {});
-    throw notJson(at, `a ${value.constructor?.name ?? "class instance"}`);
+    throw notCarried(what, depth, `a ${value.constructor?.name ?? "class instance"}`);
   }
   const copy: { [key: string]: JsonValue } = {};
   let count = 0;
   for (const key of Object.keys(value)) {
     const item: unknown = (value as Record<string, unknown>)[key];
     if (item === undefined) continue;
-    if (key === "__proto__" || !key.isWellFormed()) throw notJson(at, `the key ${JSON.stringify(key)}`);
-    copy[key] = walk(item, key, depth + 1);
+    if (key === "__proto__") throw notJson(what, depth, 'has the key "__proto__", which is refused');
+    if (!key.isWellFormed()) throw notJson(what, depth, "has a key with a lone surrogate");
+    trail[depth] = key;
+    copy[key] = walk(item, what, depth + 1);
     walkedBytes += scalarBytes(key) + 1;
     count++;
   }
@@ -125,15 +134,27 @@ export function freezePlain<T>(value: T, depth = 0): T {
   return Object.freeze(value);
 }
 
-function notJson(at: string | number, found: string): HoldfastError {
-  const where = typeof at === "number" ? `element ${at}` : at;
-  return new HoldfastError("not-json", `${where} is ${found}, which JSON does not carry`);
+function notJson(what: string, depth: number, is: string): HoldfastError {
+  return new HoldfastError("not-json", `${what}${place(depth)} ${is}`);
+}
+
+function notCarried(what: string, depth: number, found: string): HoldfastError {
+  return notJson(what, depth, `is ${found}, which JSON does not carry`);
+}
+
+/** ` at ` and the JSON pointer to where the walk stands; nothing at the root. Source: RFC 6901. */
+function place(depth: number): string {
+  if (depth === 0) return "";
+  const steps = trail.slice(0, depth).map((step) => String(step).replaceAll("~", "~0").replaceAll("/", "~1"));
+  return ` at ${clip(`/${steps.join("/")}`, 200)}`;
 }
 
 /**
  * Parses what a stranger sent.
  * @throws HoldfastError `malformed-json`: no JSON, over 64 levels deep, a `__proto__` key, a lone surrogate, or a number
- * that JSON cannot carry exactly (past double range, or an integer past 2^53 - 1).
+ * that is not carried exactly: past 2^53 - 1, or written with other significant digits than the shortest text of the
+ * double that it becomes. `1.10`, `1e2` and `-0` (which is 0) pass; `1e400`, `1e-400`, `1.00000000000000000001` and 0.1
+ * written out to 20 digits do not.
  */
 export function parseJson(text: string): JsonValue {
   let value: unknown;
@@ -142,29 +163,45 @@ export function parseJson(text: string): JsonValue {
   } catch (cause) {
     throw new HoldfastError("malformed-json", `The body is not JSON: ${(cause as Error).message}`, { cause });
   }
-  return checkInput(value);
+  checkLiterals(text);
+  return normaliseInput(value);
 }
 
 /** The input of a command as a JSON value: a frozen copy of what the caller passed. */
 export function checkInput(value: unknown): JsonValue {
-  let result: JsonValue;
+  const result = normaliseInput(value);
+  checkNumbers(result, 0);
+  return result;
+}
+
+function normaliseInput(value: unknown): JsonValue {
   try {
-    result = normalise(value, "the input");
+    return normalise(value, "The input");
   } catch (cause) {
     if (!(cause instanceof HoldfastError)) throw cause;
     throw new HoldfastError("malformed-json", `${cause.message}.`, { cause });
   }
-  checkNumbers(result);
-  return result;
 }
 
-function checkNumbers(value: JsonValue): void {
+/** A value in process has no literal any more: one past 2^53 - 1 may have been rounded by whoever made it. */
+function checkNumbers(value: JsonValue, depth: number): void {
   if (typeof value === "number") {
     if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return;
-    throw new HoldfastError("malformed-json", `The number ${value} cannot be carried exactly; send it as a string.`);
+    throw inexact(`The number ${value}${place(depth)} of the input is past 2^53 - 1`);
   }
   if (typeof value !== "object" || value === null) return;
-  for (const item of Array.isArray(value) ? value : Object.values(value)) checkNumbers(item as JsonValue);
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      trail[depth] = i;
+      checkNumbers(value[i], depth + 1);
+    }
+    return;
+  }
+  const object = value as { readonly [key: string]: JsonValue };
+  for (const key of Object.keys(object)) {
+    trail[depth] = key;
+    checkNumbers(object[key] as JsonValue, depth + 1);
+  }
 }
 
 /**

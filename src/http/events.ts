@@ -1,4 +1,5 @@
 import { HoldfastError } from "../core/errors.ts";
+import type { ViewRequest } from "../core/runtime/requests.ts";
 import { json, type Answer } from "./answer.ts";
 import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { shown, wantsEventStream } from "./headers.ts";
@@ -21,6 +22,7 @@ export async function showEvents(http: HttpContext, exchange: EntityExchange): P
   // An empty one is what a client has that has not seen an event yet.
   const last = header("last-event-id") ?? "";
   const from = last === "" ? after : wholeNumber("Last-Event-ID", [last], { from: 0, to: Number.MAX_SAFE_INTEGER });
+  if (last !== "" && from > 0) await expectEvent(http, view, from);
   const body = await http.streams.open({ view, after: from, limit, headOnly: request.method === "HEAD" });
   return {
     status: 200,
@@ -28,6 +30,16 @@ export async function showEvents(http: HttpContext, exchange: EntityExchange): P
     headers: { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" },
     body,
   };
+}
+
+/**
+ * A client that has seen an event which is not there would wait for ever, or miss what takes its place: the events are
+ * another entity's, or the store went back to a backup. @throws HoldfastError `invalid-query`
+ */
+async function expectEvent(http: HttpContext, view: ViewRequest, version: number): Promise<void> {
+  const { events } = await inTime(http, http.runtime.history({ ...view, after: version - 1, limit: 1 }));
+  if (events.length > 0) return;
+  throw new HoldfastError("invalid-query", `Last-Event-ID is ${version}, but there is no such event. Begin anew.`);
 }
 
 /** @throws HoldfastError `invalid-query` */

@@ -5,11 +5,18 @@ import type { Context } from "../core/runtime/requests.ts";
 
 /**
  * An idempotency key, bare or as a quoted string; both forms are the same key. The rest of its rules is the core's.
+ * A bare one has no comma: every host joins a header that was sent twice by one, and nobody can tell any more.
  * Source: RFC 8941, section 3.3.3 (strings); draft-ietf-httpapi-idempotency-key-header.
- * @throws HoldfastError `invalid-idempotency-key` for a quote that is never closed, and what follows a closed one
+ * @throws HoldfastError `invalid-idempotency-key` for a quote that is never closed, what follows a closed one, and two
  */
 export function parseKeyHeader(text: string): string {
-  if (!text.startsWith('"')) return text;
+  if (!text.startsWith('"')) {
+    if (!text.includes(",")) return text;
+    throw new HoldfastError(
+      "invalid-idempotency-key",
+      "A request has one Idempotency-Key, and a key with a comma in it is quoted.",
+    );
+  }
   const inner = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(text)?.[1];
   if (inner === undefined) {
     throw new HoldfastError(
@@ -80,11 +87,15 @@ export function wantsEventStream(header: Header): boolean {
   });
 }
 
+/** What leaves a body as it is. */
+const plain = { "Content-Encoding": "identity", "Transfer-Encoding": "chunked" };
+
 /** @throws HoldfastError `unsupported-media-type` unless the body is JSON in UTF-8, not compressed */
 export function checkMediaType(header: Header): void {
-  const encoding = header("content-encoding");
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
-    throw unsupported(`Content-Encoding "${shown(encoding)}" is not understood; send the body as it is.`);
+  for (const [name, harmless] of Object.entries(plain)) {
+    const encoding = header(name.toLowerCase());
+    if (encoding === undefined || encoding.trim().toLowerCase() === harmless) continue;
+    throw unsupported(`${name} "${shown(encoding)}" is not understood; send the body as it is.`);
   }
   const text = header("content-type") ?? "";
   if (text === jsonType) return;

@@ -13,7 +13,8 @@ export const parameters: object = {
   idempotencyKey: {
     name: "Idempotency-Key",
     in: "header",
-    description: "Within the window a command takes effect once per key and answers the same each time.",
+    description:
+      "Within the window a command takes effect once per key and answers the same each time. Quoted if it has a comma.",
     schema: { type: "string", minLength: 1, maxLength: 255 },
   },
   ifMatch: {

@@ -1,21 +1,36 @@
 import { HoldfastError } from "../core/errors.ts";
+import type { DeadLetterStore, MessageStore, PositionedRecord } from "../core/delivery/port.ts";
 import type { Horizon, Journal, Snapshot, StoredKey, StoredRecord, StreamId } from "../core/journal/port.ts";
+import { createMemoryMessages } from "./messages.ts";
 
 interface Stream {
   readonly id: string;
   readonly records: StoredRecord[];
+  /** Of each record, in the order of all commits. */
+  readonly positions: number[];
   snapshot: Snapshot | undefined;
   horizon: Horizon;
   /** By the sequence of the snapshot that they came with. */
   readonly pages: Map<number, readonly StoredKey[]>;
 }
 
+/** A journal with what waits to be delivered beside it. */
+export interface MemoryJournal extends Journal, MessageStore, DeadLetterStore {}
+
 /**
  * A journal in this process's memory, for tests and simulations; it keeps its keys in pages, as stores without a
  * secondary index do. Nothing is durable. What is stored is a frozen copy, so no caller can change what is stored.
  */
-export function createMemoryJournal(): Journal {
+export function createMemoryJournal(): MemoryJournal {
   const streams = new Map<string, Map<string, Stream>>();
+  const commits: { readonly stream: StreamId; readonly found: Stream; readonly sequence: number }[] = [];
+  const messages = createMemoryMessages({
+    head: () => commits.length,
+    lastSequence: (stream, position) => {
+      const positions = find(stream)?.positions ?? [];
+      return positions.findLastIndex((at) => at <= position) + 1;
+    },
+  });
 
   function find({ tenant, entity, id }: StreamId): Stream | undefined {
     return streams.get(`${tenant}/${entity}`)?.get(id);
@@ -30,6 +45,7 @@ export function createMemoryJournal(): Journal {
     const created: Stream = {
       id: stream.id,
       records: [],
+      positions: [],
       snapshot: undefined,
       horizon: { foreign: 0, derived: 0 },
       pages: new Map(),
@@ -39,6 +55,17 @@ export function createMemoryJournal(): Journal {
   }
 
   return {
+    ...messages,
+    async recordsAfter(position, limit) {
+      return commits.slice(position, position + limit).map(
+        ({ stream, found, sequence }, i): PositionedRecord => ({
+          position: position + i + 1,
+          stream,
+          // It was stored there.
+          record: found.records[sequence - 1] as StoredRecord,
+        }),
+      );
+    },
     keys: {
       kind: "pages",
       async load(stream, from, to) {
@@ -55,7 +82,8 @@ export function createMemoryJournal(): Journal {
       return { snapshot: { ...snapshot, horizon }, records: records.slice(snapshot.sequence) };
     },
     async append({ stream, record }) {
-      const { records } = findOrCreate(stream);
+      const found = findOrCreate(stream);
+      const { records, positions } = found;
       const standing = records[record.sequence - 1];
       if (standing) return standing.id === record.id ? "stored" : "taken";
       if (record.sequence !== records.length + 1 || record.previous !== (records.at(-1)?.id ?? "")) {
@@ -65,6 +93,9 @@ export function createMemoryJournal(): Journal {
         );
       }
       records.push(Object.freeze({ ...record }));
+      commits.push({ stream, found, sequence: record.sequence });
+      positions.push(commits.length);
+      messages.notify("records");
       return "stored";
     },
     async record(stream, sequence) {
@@ -99,6 +130,7 @@ export function createMemoryJournal(): Journal {
         if (record.sequence < tombstone) found.records[i] = Object.freeze({ ...record, entries: "[]" });
       }
       found.pages.clear();
+      messages.blank(stream);
     },
   };
 }

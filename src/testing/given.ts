@@ -85,6 +85,7 @@ export function given<S extends EntitySpec>(entity: EntityRef<S>, ...events: rea
           principal: options.principal ?? systemPrincipal,
           deadline: Number.POSITIVE_INFINITY,
           context: {},
+          timer: undefined,
           standing: undefined,
           prepared: { value: options.prepared },
           resolve: () => {},

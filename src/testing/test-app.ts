@@ -1,25 +1,36 @@
 import type { App } from "../core/entity/app.ts";
+import { createDelivery, type Delivery, type OutgoingMessage } from "../core/delivery/delivery.ts";
+import { isMessageStore, type DeadLetterStore, type MessageStore } from "../core/delivery/port.ts";
 import type { Journal } from "../core/journal/port.ts";
 import type { Limits } from "../core/runtime/limits.ts";
 import { createRuntime, type Runtime } from "../core/runtime/runtime.ts";
 import { createMemoryJournal } from "../memory/journal.ts";
 import { createVirtualSystem, type VirtualClock, type VirtualSystemOptions } from "./virtual-system.ts";
 
-export interface TestAppOptions<Services> extends VirtualSystemOptions {
+export interface TestAppOptions<Services, J extends Journal = Journal> extends VirtualSystemOptions {
   readonly services?: Services;
   readonly limits?: Partial<Limits>;
-  /** Share one to test several instances, or a restart. Default: a new one. */
-  readonly journal?: Journal;
+  /** Share one to test several instances, or a restart. Default: a new one in memory. */
+  readonly journal?: J;
 }
 
-export interface TestApp extends Runtime {
+export interface TestApp<J extends Journal = Journal> extends Runtime {
   readonly clock: VirtualClock;
-  readonly journal: Journal;
+  readonly journal: J;
+  /** Resolves when subscriptions, workers and timers have handled all that is due; retries and timers wait for the clock. */
+  delivered(): Promise<void>;
+  /** Puts a message, a JSON value, into a worker's queue. */
+  send(queue: string, message: unknown, options?: Omit<OutgoingMessage, "body">): Promise<string>;
 }
 
 /** The app in memory, with a clock that the test moves: `await app.call(cart, "u1").addItem({ ... })`. */
-export function createTestApp<Services>(app: App<unknown, Services>, options: TestAppOptions<Services> = {}): TestApp {
-  const { services, limits, journal = createMemoryJournal(), ...rest } = options;
+export function createTestApp<Services, J extends Journal = Journal & MessageStore & DeadLetterStore>(
+  app: App<unknown, Services>,
+  options: TestAppOptions<Services, J> = {},
+): TestApp<J> {
+  const { services, limits, ...rest } = options;
+  // Without a journal of the caller's, `J` is what is made here.
+  const journal = options.journal ?? (createMemoryJournal() as Journal as J);
   const system = createVirtualSystem(rest);
   const runtime = createRuntime(app, {
     journal,
@@ -27,5 +38,24 @@ export function createTestApp<Services>(app: App<unknown, Services>, options: Te
     ...(services !== undefined && { services }),
     ...(limits && { limits }),
   });
-  return { ...runtime, clock: system.clock, journal };
+  let delivery: Delivery | undefined;
+  if (isMessageStore(journal)) {
+    delivery = createDelivery(runtime, { store: journal, journal, services });
+    // Registered before this returns: memory does not wait.
+    void delivery.start();
+  }
+  const delivering = (): Delivery => {
+    if (delivery) return delivery;
+    throw new TypeError("This journal keeps no messages, so nothing is delivered.");
+  };
+  return {
+    ...runtime,
+    clock: system.clock,
+    journal,
+    delivered: () => delivering().idle(),
+    send: (queue, message, options) => delivering().send(queue, { ...options, body: JSON.stringify(message) }),
+    async close() {
+      await Promise.all([runtime.close(), delivery?.close(0)]);
+    },
+  };
 }

@@ -189,6 +189,44 @@ describe("an id", () => {
   });
 });
 
+describe("a number that the server would refuse", () => {
+  const numbers: readonly unknown[] = [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, "1", null, "0&limit=9"];
+
+  test.each(numbers)("%o as `ifMatch` is refused before anything is sent", async (ifMatch) => {
+    const { shop, sent } = createFixture(replies({ count: 1 }, 1));
+    const error = await failureOf(shop.cart("u1", { ifMatch: ifMatch as number }).addItem(item));
+    expect(error).toMatchObject({ code: "invalid-if-match", retry: "never", attempts: 0, status: undefined });
+    expect(error.message).toBe(`ifMatch is a whole number from 0 to 9007199254740991, not ${String(ifMatch)}.`);
+    expect(sent).toEqual([]);
+  });
+
+  test.each(numbers)("%o as `after` is refused before anything is sent", async (after) => {
+    const { shop, sent } = createFixture(replies({}, 0));
+    const range = { after: after as number };
+    const watched = shop.cart("u1").$watch(range)[Symbol.asyncIterator]().next();
+    for (const call of [shop.cart("u1").$history(range), watched]) {
+      expect(await failureOf(call)).toMatchObject({ code: "invalid-query", attempts: 0 });
+    }
+    expect(sent).toEqual([]);
+  });
+
+  test.each([0, 1_001, ...numbers])("%o as `limit` is refused before anything is sent", async (limit) => {
+    const { shop, sent } = createFixture(replies({}, 0));
+    const error = await failureOf(shop.cart("u1").$history({ limit: limit as number }));
+    expect(error).toMatchObject({ code: "invalid-query", attempts: 0 });
+    expect(error.message).toBe(`limit is a whole number from 1 to 1000, not ${String(limit)}.`);
+    expect(sent).toEqual([]);
+  });
+
+  test("is none at the edge of its range", async () => {
+    const { shop, sent } = createFixture(() => new Response('{"events":[]}', { headers: { ETag: '"1"' } }));
+    await shop.cart("u1").$history({ after: Number.MAX_SAFE_INTEGER, limit: 1_000 });
+    await shop.cart("u1").$history({ after: 0, limit: 1 });
+    await shop.cart("u1", { ifMatch: Number.MAX_SAFE_INTEGER }).addItem(item);
+    expect(sent).toHaveLength(3);
+  });
+});
+
 describe("reads", () => {
   test("a view comes with the version that a command may be tied to", async () => {
     const { shop, sent } = createFixture(replies({ id: "u1", items: {} }, 3));

@@ -71,18 +71,20 @@ async function killable(): Promise<Killable> {
           ...process.env,
           PORT: String(port),
           HOLDFAST_DATA: data,
-          HOLDFAST_LOG: "info",
+          HOLDFAST_LOG: "error",
           NODE_OPTIONS: "",
           ...env,
         },
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: ["ignore", "ignore", "pipe"],
       });
       child = started;
-      let complaint = "";
-      started.stderr?.on("data", (text: Buffer) => (complaint += text.toString()));
+      let said = "";
       await new Promise<void>((resolve, reject) => {
-        started.stdout?.on("data", (text: Buffer) => text.includes('"listening"') && resolve());
-        started.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${complaint}`)));
+        started.stderr?.on("data", (text: Buffer) => {
+          said += text.toString();
+          if (said.includes("Listening on ")) resolve();
+        });
+        started.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
       });
     },
   };

@@ -75,6 +75,22 @@ describe("docs", () => {
       }
     }
   });
+
+  test("every link of a page that is packed leads to what is packed too", async () => {
+    const { files } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { files: readonly string[] };
+    const isPacked = (file: string) => files.some((entry) => file === entry || file.startsWith(`${entry}/`));
+    const packed = (await pages()).filter(isPacked);
+    expect(packed).toContain("README.md");
+    for (const page of packed) {
+      const text = await readFile(join(root, page), "utf8");
+      const links = [...text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target = ""]) => target);
+      const files = links.filter((target) => !/^[a-z]+:/.test(target)).map((target) => join(dirname(page), target));
+      expect(
+        files.filter((file) => !isPacked(file)),
+        page,
+      ).toEqual([]);
+    }
+  });
 });
 
 describe("the README's session", () => {

@@ -97,6 +97,13 @@ test("a key may be bare or quoted: the same key", async () => {
   expect(escaped.headers.get("idempotency-replayed")).toBe("true");
 });
 
+test("a quoted key may hold commas", async () => {
+  const { send } = createFixture();
+  const request = put(3, { "idempotency-key": '"a, b"' });
+  expect((await send("POST", "/api/box/b1/put", request)).status).toBe(200);
+  expect((await send("POST", "/api/box/b1/put", request)).headers.get("idempotency-replayed")).toBe("true");
+});
+
 test("payloads that differ in key order and white space only are equal", async () => {
   const { send } = createFixture();
   const headers = { "content-type": "application/json", "idempotency-key": "k1" };
@@ -116,6 +123,9 @@ test.each([
   ["an empty string in quotes", '""'],
   ["a bad escape", '"a\\b"'],
   ["blanks inside the quotes' ends", '" a "'],
+  ["one of two, as hosts join them", "a, b"],
+  ["one of two, as other hosts join them", "a,b"],
+  ["one of two in quotes", '"a", "b"'],
   ["born in the future", "hf1.999999999999999.x"],
 ])("a key that is %s is refused: invalid-idempotency-key", async (_what, key) => {
   const request = ["POST", "/api/box/b1/put", put(3, { "idempotency-key": key })] as const;

@@ -167,6 +167,23 @@ test.each([
   await refused(live(), request, [400, "invalid-query"]);
 });
 
+test("a Last-Event-ID of an event that is not there is refused: invalid-query", async () => {
+  const fixture = live();
+  const resume = (last: string) => ["GET", path, { headers: { ...sse, "last-event-id": last } }] as const;
+  await refused(fixture, resume("1"), [400, "invalid-query"]);
+  await put(fixture, 1);
+  await put(fixture, 2);
+  for (const last of ["3", "4", String(Number.MAX_SAFE_INTEGER)]) {
+    await refused(fixture, resume(last), [400, "invalid-query"]);
+  }
+  const stream = await open(fixture, { "last-event-id": "2" });
+  expect(versions(await stream.next())).toEqual([]);
+  const next = stream.next();
+  await put(fixture, 3);
+  expect(versions(await next)).toEqual([3]);
+  await stream.cancel();
+});
+
 test("close ends all streams, cleanly, and refuses new ones", async () => {
   const fixture = live();
   const waiting = await open(fixture);

@@ -164,6 +164,13 @@ describe("the packed tarball", () => {
     expect(named.map((file) => file.replace(/^\.\//, "")).filter((file) => !files.includes(file))).toEqual([]);
   });
 
+  test("has no helper of the compiler's", () => {
+    const scripts = files.filter((file) => /^dist\/.*\.js$/.test(file));
+    expect(scripts.length).toBeGreaterThan(0);
+    const helped = scripts.filter((file) => /^var __\w+ =/m.test(readFileSync(join(installed, file), "utf8")));
+    expect(helped).toEqual([]);
+  });
+
   test("has no map that points nowhere", () => {
     const maps = files.filter((file) => file.endsWith(".map"));
     expect(maps.length).toBeGreaterThan(0);
@@ -182,11 +189,12 @@ describe("the installed package", () => {
     expect(own.filter((url) => !url.includes(`/node_modules/${manifest.name}/dist/`))).toEqual([]);
   });
 
-  test("loads nothing but itself and two of Node's modules when the root is imported", () => {
+  test("loads nothing but itself, croner and two of Node's modules when the root is imported", () => {
     const foreign = loadedBy(manifest.name).filter(
       (url) => !url.includes(`/node_modules/${manifest.name}/`) && !url.endsWith("/probe.mjs"),
     );
-    expect(foreign.filter((url) => !["node:buffer", "node:crypto"].includes(url))).toEqual([]);
+    const light = foreign.filter((url) => !url.endsWith("/node_modules/croner/dist/croner.js"));
+    expect(light.filter((url) => !["node:buffer", "node:crypto"].includes(url))).toEqual([]);
   });
 
   test("would be caught if it loaded hono, pino or SQLite", () => {
@@ -201,6 +209,15 @@ describe("the installed package", () => {
     const tool = manifest.bin["holdfast"] ?? "";
     expect(run(consumer, process.execPath, join(installed, tool), "--help")).toMatch(/usage/i);
     expect(existsSync(join(consumer, "node_modules/.bin/holdfast"))).toBe(true);
+  });
+
+  test.each([[], ["--no-experimental-strip-types"]])("reads an app in TypeScript under node %s", (...flags) => {
+    writeFileSync(join(consumer, "app.ts"), program);
+    const tool = join(installed, manifest.bin["holdfast"] ?? "");
+    const { entities } = JSON.parse(run(consumer, process.execPath, ...flags, tool, "manifest")) as {
+      entities: object;
+    };
+    expect(Object.keys(entities)).toEqual(["counter"]);
   });
 
   test("type-checks in a user's program, declarations included", () => {

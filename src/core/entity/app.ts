@@ -1,6 +1,18 @@
+import { checkFilteredFields, declareSubscription, declareTimer, declareWorker } from "../messaging/declare.ts";
+import type { SubscriptionDefinition, TimerDefinition, WorkerDefinition } from "../messaging/definition.ts";
+import type { Interest } from "../messaging/filter.ts";
+import type {
+  Subscription,
+  SubscriptionOptions,
+  Timer,
+  TimerOptions,
+  Worker,
+  WorkerOptions,
+} from "../messaging/types.ts";
 import type { EntityDefinition } from "./definition.ts";
 import { declareEntity, type NewEntitySpec } from "./entity.ts";
 import { checkUnique, declarationError } from "./names.ts";
+import type { Schema } from "./schema.ts";
 import type {
   Entity,
   EntityOptions,
@@ -22,6 +34,9 @@ declare const spec: unique symbol;
 /** A checked composition; pure data, so the same app runs on every target. */
 export interface App<Spec = unknown, Services = unknown> {
   readonly entities: ReadonlyMap<string, EntityDefinition>;
+  readonly subscriptions: ReadonlyMap<string, SubscriptionDefinition>;
+  readonly workers: ReadonlyMap<string, WorkerDefinition>;
+  readonly timers: ReadonlyMap<string, TimerDefinition>;
   readonly [spec]?: { readonly entities: Spec; readonly services: Services };
 }
 
@@ -36,38 +51,80 @@ export interface Holdfast<Services> {
     name: Name,
     options: EntityOptions<State, E, View>,
   ): Entity<NewEntitySpec<Name, State, E, View>, EventMakers<E>, Services>;
+  /** Declares what is done about events: `to: [on(cart.events.checkedOut, { country: "AT" })]`. */
+  subscription<const Interests extends readonly Interest[]>(
+    name: string,
+    options: SubscriptionOptions<Interests, Services>,
+  ): Subscription<Services>;
+  /** Declares what is done about the messages of a queue that others fill. */
+  worker<I extends Schema>(name: string, options: WorkerOptions<I, Services>): Worker<I, Services>;
+  /** Declares what is done at certain times of the day. */
+  timer(name: string, options: TimerOptions<Services>): Timer<Services>;
   /**
    * Composes and checks the app.
    * @throws HoldfastError `invalid-declaration`
    */
-  app<const Entities extends readonly EntityRef<EntitySpec>[]>(parts: {
-    readonly entities: Entities;
-  }): App<AppSpec<Entities>, Services>;
+  app<const Entities extends readonly EntityRef<EntitySpec>[]>(
+    parts: AppParts<Entities, Services>,
+  ): App<AppSpec<Entities>, Services>;
+}
+
+export interface AppParts<Entities extends readonly EntityRef<EntitySpec>[], Services> {
+  readonly entities: Entities;
+  readonly subscriptions?: readonly Subscription<Services>[];
+  readonly workers?: readonly Worker<Schema, Services>[];
+  readonly timers?: readonly Timer<Services>[];
 }
 
 /** The factory of an app's parts. `Services` is what `prepare` and handlers get; each run supplies its own. */
 export function holdfast<Services = undefined>(): Holdfast<Services> {
-  return { entity: declareEntity, app: composeApp };
+  return {
+    entity: declareEntity,
+    subscription: declareSubscription,
+    worker: declareWorker,
+    timer: declareTimer,
+    app: composeApp,
+  };
 }
 
-function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Services>(parts: {
-  readonly entities: Entities;
-}): App<AppSpec<Entities>, Services> {
-  checkUnique(
-    "Entity",
-    parts.entities.map(({ name }) => name),
-  );
-  const entities = new Map<string, EntityDefinition>();
-  for (const { definition } of parts.entities) {
-    if (definition.commands.size === 0) throw declarationError(`Entity "${definition.name}" has no command.`);
-    for (const command of definition.startsWith ?? []) {
-      if (!definition.commands.has(command)) {
-        throw declarationError(
-          `Entity "${definition.name}" starts with "${command}", which is not one of its commands.`,
-        );
+function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Services>(
+  parts: AppParts<Entities, Services>,
+): App<AppSpec<Entities>, Services> {
+  const entities = definitionsOf("Entity", parts.entities);
+  for (const definition of entities.values()) checkEntity(definition);
+  const subscriptions = definitionsOf("Subscription", parts.subscriptions ?? []);
+  for (const { name, wants } of subscriptions.values()) {
+    for (const [entity, types] of wants) {
+      for (const type of types.keys()) {
+        if (entities.get(entity)?.events.has(type)) continue;
+        throw declarationError(`Subscription "${name}" wants ${entity}.${type}, which no entity of the app has.`);
       }
     }
-    entities.set(definition.name, definition);
   }
-  return { entities };
+  checkFilteredFields(subscriptions.values());
+  const workers = definitionsOf("Worker", parts.workers ?? []);
+  checkUnique(
+    "Queue",
+    [...workers.values()].map(({ queue }) => queue),
+  );
+  return { entities, subscriptions, workers, timers: definitionsOf("Timer", parts.timers ?? []) };
+}
+
+function definitionsOf<Definition>(
+  kind: string,
+  parts: readonly { readonly name: string; readonly definition: Definition }[],
+): ReadonlyMap<string, Definition> {
+  checkUnique(
+    kind,
+    parts.map(({ name }) => name),
+  );
+  return new Map(parts.map(({ name, definition }) => [name, definition]));
+}
+
+function checkEntity({ name, commands, startsWith = new Set() }: EntityDefinition): void {
+  if (commands.size === 0) throw declarationError(`Entity "${name}" has no command.`);
+  for (const command of startsWith) {
+    if (commands.has(command)) continue;
+    throw declarationError(`Entity "${name}" starts with "${command}", which is not one of its commands.`);
+  }
 }

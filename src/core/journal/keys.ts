@@ -44,7 +44,8 @@ export function parseKey(text: string, origin: KeyOrigin, now: number): Key {
   }
   const match = ownForm.exec(text);
   const born = match ? Number(match[1]) : undefined;
-  if (born !== undefined && born > now + keySkewMaxMs) {
+  // A derived key is born with its cause, by the clock of whoever committed that.
+  if (origin === "foreign" && born !== undefined && born > now + keySkewMaxMs) {
     throw new HoldfastError(
       "invalid-idempotency-key",
       `The key was born at ${born}, more than five minutes ahead of the server's clock (${now}); check the client's clock.`,

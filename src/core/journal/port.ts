@@ -88,8 +88,8 @@ export interface Loaded {
 export interface KeyIndex {
   readonly kind: "index";
   /**
-   * For each hash the sequence of the record that consumed it, if a page held it, and the horizon, read as one
-   * consistent picture (a key that is being forgotten is either still found or older than the returned horizon).
+   * For each hash the sequence of the record that consumed it, if a page held it, and the horizon. A key that is being
+   * forgotten meanwhile is either still found or covered by the returned horizon: read both at once, or the horizon last.
    */
   find(
     stream: StreamId,
@@ -118,7 +118,7 @@ export interface Journal {
   /**
    * Stores the record if its sequence is free and, where the store can tell, its predecessor stands before it (else
    * `journal-corrupt`: a stream has lost its end). Durable and atomic before `stored` is answered. Appends that are under
-   * way at the same time may share one transaction; they do not share their fate.
+   * way at the same time may share one transaction; one that cannot be stored takes no other with it.
    */
   append(append: Append): Promise<AppendResult>;
 
@@ -134,9 +134,13 @@ export interface Journal {
   /**
    * Stores the page's keys, then the snapshot if it is newer than the stored one, newer being (revision, sequence) in
    * that order; an older one is dropped silently. Whoever sees the snapshot finds the keys. The stored horizon never
-   * decreases. `forgotten` is what the snapshot no longer counts: a key index removes it in the same atomic step as it
-   * raises the horizon, whether or not the snapshot itself was newer; pages may stay until they expire. Behind a
-   * snapshot of the greatest revision (2^53 - 1: the stream is erased) nothing is stored any more, keys included.
+   * decreases. `forgotten` is what the snapshot no longer counts, whether or not the snapshot itself was newer: a key
+   * index removes it before the promise resolves, and none of it before the horizon is raised. Pages may stay until they
+   * expire. Behind a snapshot of the greatest revision (2^53 - 1: the stream is erased) nothing is stored any more, keys
+   * included.
+   *
+   * Atomic is the snapshot with its horizon. Keys may come before it and go after it in several steps: where the process
+   * dies in between, the index holds keys that nobody needs, which is harmless, and never lacks one that is needed.
    */
   saveSnapshot(
     stream: StreamId,
@@ -155,7 +159,10 @@ export interface Journal {
   /**
    * Blanks the payloads (`entries` becomes `"[]"`) of all records before sequence `tombstone` and removes the keys and
    * pages of the stream. The caller has replaced the snapshot by an empty one at `tombstone` with the greatest
-   * revision, so that no late `saveSnapshot` brings erased state back. Slots, ids and times stay. Repeatable.
+   * revision, so that no late `saveSnapshot` brings erased state back. Slots, ids and times stay.
+   *
+   * Not atomic: readers may see some records blank and others not yet, and a failure may leave it half done. All of it
+   * is durable when the promise resolves; until then, repeat it.
    */
   erase(stream: StreamId, tombstone: number): Promise<void>;
 }

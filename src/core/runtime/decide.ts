@@ -32,7 +32,9 @@ export interface Decided {
  */
 export function decideCommand(item: CommandItem, standing: Standing, newId: () => string): Decided {
   const { definition, version, now } = standing;
-  const collected: { messages: StoredMessage[]; timers: StoredTimer[] } = { messages: [], timers: [] };
+  // A timer that has fired is pending no longer, also where the command is rejected; the command may set it anew.
+  const fired: readonly StoredTimer[] = item.timer ? [{ name: item.timer.name }] : [];
+  const collected: { messages: StoredMessage[]; timers: StoredTimer[] } = { messages: [], timers: [...fired] };
   try {
     const context = decideContext(item, standing, newId, collected);
     // The declaration has tied the input's type to the schema that made the value.
@@ -42,7 +44,9 @@ export function decideCommand(item: CommandItem, standing: Standing, newId: () =
       const keep = item.key && (item.command.remember || item.key.origin === "derived");
       const { code, message, status } = decision;
       const rejected = { code, message, ...(status === 409 ? {} : { status }) };
-      const entry = keep ? createEntry(item, now, newId(), { rejected }) : undefined;
+      const entry = keep
+        ? createEntry(item, now, newId(), { rejected, ...(item.timer && { timers: fired }) })
+        : undefined;
       return { entry, state: standing.state, version, reply: undefined, rejection: decision };
     }
     let state = standing.state;

@@ -26,6 +26,12 @@ export interface HistoryPage {
 /** A page ends behind the event that fills it, even if more were asked for: a reader's memory is bounded. Characters. */
 const pageCharsMax = 1024 * 1024;
 
+/** @throws HoldfastError `invalid-query` unless `after` is from 0 and `limit` from 1 to 1,000, whole numbers both */
+export function checkRange({ after, limit }: { readonly after: number; readonly limit: number }): void {
+  if (Number.isSafeInteger(after) && after >= 0 && Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return;
+  throw new HoldfastError("invalid-query", `after is from 0, limit from 1 to 1,000; not ${after} and ${limit}.`);
+}
+
 /** Up to `limit` events after version `after`, the stream being at `version`. */
 export async function readHistory(
   journal: Journal,

@@ -128,19 +128,25 @@ export function applyEntry(live: Live, entry: Entry): void {
     if ((live.eventTypes[type] ?? 0) < v) live.eventTypes = { ...live.eventTypes, [type]: v };
   }
   if (entry.timers) {
-    const timers = new Map(live.timers);
-    for (const { name, at, command, input } of entry.timers) {
-      if (at === undefined || command === undefined) timers.delete(name);
-      else timers.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
-    }
-    live.timers = timers;
-    live.timerBytes = bytesOfTimers(timers.values());
+    live.timers = timersAfter(live.timers, entry);
+    live.timerBytes = bytesOfTimers(live.timers.values());
   }
   if (entry.command !== eraseCommand) return;
   live.erased = true;
   live.state = null;
   live.timers = noTimers;
   live.timerBytes = 0;
+}
+
+/** The timers that are pending after the entry; its id is the generation of those that it sets. */
+export function timersAfter(timers: Live["timers"], entry: Entry): Live["timers"] {
+  if (entry.timers === undefined) return timers;
+  const after = new Map(timers);
+  for (const { name, at, command, input } of entry.timers) {
+    if (at === undefined || command === undefined) after.delete(name);
+    else after.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
+  }
+  return after;
 }
 
 /** Bytes that timers take in a snapshot: their inputs, and 150 for the rest of each. */

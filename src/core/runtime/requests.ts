@@ -3,6 +3,7 @@ import type { Issue } from "../entity/schema.ts";
 import type { Principal } from "../entity/types.ts";
 import type { JsonValue } from "../json.ts";
 import type { KeyStanding } from "../journal/key-window.ts";
+import type { PendingTimer } from "../journal/format.ts";
 import type { Key, KeyOrigin } from "../journal/keys.ts";
 
 /** Where a command comes from, for logs, traces and the audit trail. All optional; bounded by the host. */
@@ -32,6 +33,24 @@ export interface CommandRequest {
   /** Epoch milliseconds; past it the command is refused if it has not been appended. */
   readonly deadline?: number;
   readonly context?: Context;
+  /**
+   * The timer that has fired and runs the command: refused with `timer-superseded` if it is not pending any more in that
+   * generation; else it is pending no longer, whatever the command decides.
+   */
+  readonly timer?: FiredTimer;
+}
+
+export interface FiredTimer {
+  readonly name: string;
+  /** The id of the entry that set it. */
+  readonly generation: string;
+}
+
+/** An entity as it is now. */
+export interface Read {
+  readonly state: JsonValue;
+  readonly version: number;
+  readonly timers: ReadonlyMap<string, PendingTimer>;
 }
 
 /** The answer to a command. A rejection is an answer; everything else that goes wrong is thrown. */
@@ -74,6 +93,7 @@ export interface CommandItem extends Settle<Outcome> {
   readonly principal: Principal;
   readonly deadline: number;
   readonly context: Context;
+  readonly timer: FiredTimer | undefined;
   /** Where the key stands, for the round that looked. */
   standing: KeyStanding | undefined;
   /** What `prepare` returned. While it runs the item belongs to nobody's group. */
@@ -81,6 +101,6 @@ export interface CommandItem extends Settle<Outcome> {
 }
 
 /** A read of the entity as it is now. */
-export interface ViewItem extends Settle<{ readonly state: JsonValue; readonly version: number }> {
+export interface ViewItem extends Settle<Read> {
   readonly kind: "view";
 }

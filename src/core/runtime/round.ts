@@ -5,7 +5,7 @@ import { encodeEntries, encodeEntry, type Entry } from "../journal/format.ts";
 import type { Append } from "../journal/port.ts";
 import { decideCommand, type Decided } from "./decide.ts";
 import type { Limits } from "./limits.ts";
-import { bytesOfTimers, describe, erasedError, type Live } from "./live.ts";
+import { bytesOfTimers, describe, erasedError, timersAfter, type Live } from "./live.ts";
 import type { CommitPorts } from "./ports.ts";
 import { replay, reusedError } from "./replay.ts";
 import type { CommandItem, Item, Outcome, ViewItem } from "./requests.ts";
@@ -41,7 +41,7 @@ interface Draft {
   version: number;
   /** Of the record. */
   bytes: number;
-  timers: number;
+  timers: Live["timers"];
   timerBytes: number;
 }
 
@@ -59,7 +59,7 @@ export function decideRound(ports: CommitPorts, live: Live, items: readonly Item
     state: live.state,
     version: live.version,
     bytes: 2,
-    timers: live.timers.size,
+    timers: live.timers,
     timerBytes: live.timerBytes,
   };
   let at = 0;
@@ -97,8 +97,8 @@ function refuse(draft: Draft, item: Item, error: unknown): void {
 }
 
 function answerView(draft: Draft, item: ViewItem): void {
-  const { state, version } = draft;
-  draft.answers.push({ item, ofEntry: false, give: () => item.resolve({ state, version }) });
+  const { state, version, timers } = draft;
+  draft.answers.push({ item, ofEntry: false, give: () => item.resolve({ state, version, timers }) });
 }
 
 /** True for a command that ends, or leaves the group, before it comes to a decision. */
@@ -121,7 +121,7 @@ function settledWithoutDeciding(ports: CommitPorts, live: Live, draft: Draft, it
     void replay(ports.journal, live.stream, item, standing);
     return true;
   }
-  const obstacle = standing === "expired" ? expiredError(item) : obstacleOf(live, item, draft.version);
+  const obstacle = standing === "expired" ? expiredError(item) : obstacleOf(live, item, draft);
   if (obstacle) {
     refuse(draft, item, obstacle);
     return true;
@@ -158,11 +158,10 @@ function outcomeOf({ rejection, reply, version }: Decided, before: number): Outc
 function add(draft: Draft, live: Live, item: CommandItem, decided: Decided, entry: Entry, limits: Limits): boolean {
   const text = encodeEntry(entry);
   const size = Buffer.byteLength(text) + 1;
-  const set = entry.timers?.filter(({ at }) => at !== undefined) ?? [];
-  const timers = draft.timers + set.filter(({ name }) => !live.timers.has(name)).length;
-  const timerBytes = draft.timerBytes + bytesOfTimers(set);
+  const timers = timersAfter(draft.timers, entry);
+  const timerBytes = timers === draft.timers ? draft.timerBytes : bytesOfTimers(timers.values());
   const stateBytes = jsonBytes(decided.state) + timerBytes;
-  checkSize(live, item, entry, { size, stateBytes, timers: set.length > 0 ? timers : 0 }, limits);
+  checkSize(live, item, entry, { size, stateBytes, timers: timers === draft.timers ? 0 : timers.size }, limits);
   if (draft.bytes + size > limits.recordBytesMax || draft.entries.length === limits.groupMax) return false;
   draft.bytes += size;
   draft.timers = timers;
@@ -175,14 +174,25 @@ function add(draft: Draft, live: Live, item: CommandItem, decided: Decided, entr
 }
 
 /** What stands in a command's way before it is decided, in the order of the HTTP contract. */
-function obstacleOf(live: Live, item: CommandItem, version: number): HoldfastError | undefined {
-  const { command, validated, expectedVersion } = item;
+function obstacleOf(live: Live, item: CommandItem, { version, timers }: Draft): HoldfastError | undefined {
+  const { command, validated, expectedVersion, timer } = item;
+  if (timer && timers.get(timer.name)?.generation !== timer.generation) {
+    return new HoldfastError(
+      "timer-superseded",
+      `Timer "${timer.name}" of ${describe(live.stream)} was set anew or cancelled.`,
+      {
+        retry: "reload",
+      },
+    );
+  }
   if (validated.issues) return validationError(`${live.definition.name}.${command.name}`, validated.issues);
   const matches = expectedVersion === "existing" ? version > 0 : expectedVersion === version;
   if (expectedVersion !== undefined && !matches) {
     return new HoldfastError(
       "version-mismatch",
-      `${describe(live.stream)} is at version ${version}, not ${expectedVersion}; read it again.`,
+      expectedVersion === "existing"
+        ? `${describe(live.stream)} does not exist, and ${command.name} was to run only if it does.`
+        : `${describe(live.stream)} is at version ${version}, not ${expectedVersion}; read it again.`,
       { retry: "reload" },
     );
   }

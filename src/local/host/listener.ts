@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
+import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
+import { errorAnswer } from "../../http/answer.ts";
 import type { BodySource } from "../../http/body.ts";
-import { problem } from "../../http/answer.ts";
 import type { HttpEnv } from "../../http/exchange.ts";
+import { shown } from "../../http/headers.ts";
 
 type Fetch = (request: Request, env: HttpEnv) => Promise<Response>;
 
@@ -26,31 +28,62 @@ export function createListener(fetch: Fetch, newId: () => string): Listener {
     Object.getOwnPropertyDescriptor(scope, name) ?? {},
   ]) as readonly (readonly [string, PropertyDescriptor])[];
   try {
-    const listen = getRequestListener((request, { incoming }) => fetch(request, envOf(incoming as IncomingMessage)), {
-      errorHandler: () => malformedRequest(newId()),
-    });
+    const listen = getRequestListener(
+      (request, { incoming, outgoing }) => {
+        // It is never asked to speak HTTP/2.
+        return fetch(request, envOf(incoming as IncomingMessage, outgoing as ServerResponse));
+      },
+      // For HTTP/1.0, which need not name its host; who must is looked at below.
+      { hostname: "localhost", errorHandler: (error) => refusal(error, newId()) },
+    );
     return { listen, Response: scope.Response };
   } finally {
     for (const [name, descriptor] of before) Object.defineProperty(scope, name, descriptor);
   }
 }
 
-function envOf(incoming: IncomingMessage): HttpEnv {
+/** @throws HoldfastError for what node:http leaves to its user: `malformed-request`, `expectation-failed` */
+function envOf(incoming: IncomingMessage, outgoing: ServerResponse): HttpEnv {
   const { headers } = incoming;
-  return {
+  const body = incomingBody(incoming);
+  const env: HttpEnv = {
     target: incoming.url ?? "/",
-    body: incomingBody(incoming),
+    body,
     header(name) {
       const value = headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     },
   };
+  // Source: RFC 9112, section 3.2; RFC 9110, section 10.1.1: what HTTP/1.0 expects is not heard.
+  if (incoming.httpVersion === "1.0") return env;
+  if (headers.host === undefined) throw new HoldfastError("malformed-request", "The Host header is missing.");
+  const { expect } = headers;
+  if (expect === undefined) return env;
+  // A client that was refused need not send its body, and then nobody knows where its next request begins.
+  const { shouldKeepAlive } = outgoing;
+  outgoing.shouldKeepAlive = false;
+  if (expect.toLowerCase() !== "100-continue") {
+    throw new HoldfastError("expectation-failed", `Expect is "${shown(expect)}"; only 100-continue is understood.`);
+  }
+  return {
+    ...env,
+    body(take) {
+      // Who authorises for too long finds the request answered.
+      if (!outgoing.headersSent) {
+        outgoing.shouldKeepAlive = shouldKeepAlive;
+        outgoing.writeContinue();
+      }
+      return body(take);
+    },
+  };
 }
 
-/** A request of which no Request can be made: a broken host name or target. `fetch` itself never rejects. */
-function malformedRequest(correlation: string): Response {
-  const detail = "The request line or the Host header is not valid.";
-  const { status, headers, body } = problem({ status: 400, code: "malformed-request", detail }, correlation);
+/** `fetch` itself never rejects: besides our own, a host name or target of which no Request can be made. */
+function refusal(error: unknown, correlation: string): Response {
+  const known = isHoldfastError(error)
+    ? error
+    : new HoldfastError("malformed-request", "The request line or the Host header is not valid.");
+  const { status, headers, body } = errorAnswer(known, correlation);
   return new Response(body, { status, headers: { ...headers, "X-Correlation-Id": correlation } });
 }
 

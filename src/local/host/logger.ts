@@ -12,5 +12,28 @@ export function createLogger(level: string): Logger {
   if (!levels.includes(level)) {
     throw new HoldfastError("invalid-options", `HOLDFAST_LOG is "${level}"; it must be one of ${levels.join(", ")}.`);
   }
-  return pino({ level, base: null, serializers: { error: pino.stdSerializers.errWithCause } });
+  return pino({ level, base: null, serializers: { error: pino.stdSerializers.errWithCause } }, standardOutput());
 }
+
+/** What may wait for a reader that does not keep up, bytes. */
+const waitingBytesMax = 4 * 1024 * 1024;
+
+/**
+ * Lines that cannot be written are lost, and nothing else: who serves does not depend on who reads the log. Not pino's own
+ * destination: it writes what is left when the process exits, again and again where nobody reads.
+ */
+function standardOutput(): pino.DestinationStream {
+  outliveReader(process.stdout);
+  return {
+    write(line) {
+      if (process.stdout.writableLength < waitingBytesMax) process.stdout.write(line);
+    },
+  };
+}
+
+/** A write into a pipe that nobody reads any more (EPIPE) would end the process. Repeatable. */
+export function outliveReader(stream: NodeJS.WriteStream): void {
+  stream.off("error", ignore).on("error", ignore);
+}
+
+function ignore(): void {}

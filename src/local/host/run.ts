@@ -1,6 +1,7 @@
 import type { App } from "../../core/entity/app.ts";
 import { isHoldfastError } from "../../core/errors.ts";
 import type { LocalOptions } from "../options.ts";
+import { outliveReader } from "./logger.ts";
 import { serve, type LocalHost } from "./serve.ts";
 import { messageOf } from "./startup.ts";
 
@@ -12,9 +13,12 @@ export async function runLocal<Services>(
   app: App<unknown, Services>,
   options: LocalOptions<Services> = {},
 ): Promise<LocalHost | undefined> {
+  outliveReader(process.stderr);
   try {
     const host = await serve(app, options);
-    process.stderr.write(`Listening on ${host.url}\n`);
+    process.stderr.write(
+      `Listening on ${host.url}${host.data === undefined ? "" : ` with the data in ${host.data}`}\n`,
+    );
     return host;
   } catch (error) {
     process.stderr.write(`${isHoldfastError(error) ? "" : "Cannot start: "}${messageOf(error)}\n`);

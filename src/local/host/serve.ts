@@ -1,6 +1,9 @@
 import { isIPv6 } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { App } from "../../core/entity/app.ts";
+import { createDelivery, type OutgoingMessage } from "../../core/delivery/delivery.ts";
+import { isMessageStore } from "../../core/delivery/port.ts";
+import { HoldfastError } from "../../core/errors.ts";
 import type { Journal } from "../../core/journal/port.ts";
 import { createRuntime, type Runtime } from "../../core/runtime/runtime.ts";
 import { createSystem, type System } from "../../core/runtime/system.ts";
@@ -12,7 +15,7 @@ import { createListener } from "./listener.ts";
 import { createLogger } from "./logger.ts";
 import { createTrackedServer } from "./server.ts";
 import { onSignals } from "./signals.ts";
-import { databaseError, listenError, makeDataFolder } from "./startup.ts";
+import { checkWritable, databaseError, listenError, makeDataFolder } from "./startup.ts";
 
 /** What was left when shutting down had to stop waiting. */
 export interface Closed {
@@ -25,7 +28,14 @@ export interface LocalHost {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly port: number;
+  /** Absolute path of the data folder; absent where another journal takes the place of the file. */
+  readonly data: string | undefined;
   readonly runtime: Runtime;
+  /**
+   * Puts a message into a worker's queue; durable when it resolves. Answers its id.
+   * @throws HoldfastError `message-too-large`, `invalid-message-id`; `no-queues` where the journal keeps no messages
+   */
+  send(queue: string, message: OutgoingMessage): Promise<string>;
   /**
    * Stops accepting, ends event streams, finishes what is under way, closes the database. Resolves within
    * `server.closeTimeoutMs` in any case; repeatable.
@@ -53,16 +63,21 @@ export async function serve<Services>(
   }
 }
 
+/** How long before `closeTimeoutMs` handlers that still run are told to stop, milliseconds. */
+const stopMs = 500;
+
 /** How long closing the database may take on top, milliseconds. */
 const journalTimeoutMs = 1_000;
 
 type ClosableJournal = Journal & { close(): void | Promise<void> };
 
 async function openJournal(settings: LocalSettings<unknown>, system: System): Promise<ClosableJournal> {
-  const { data, synchronous, journal } = settings;
+  const { synchronous, journal } = settings;
   if (journal) return { ...journal, close: () => {} };
+  const data = resolve(settings.data);
   const file = join(data, "holdfast.db");
   await makeDataFolder(data);
+  await checkWritable(file);
   try {
     return createSqliteJournal({ file, system, synchronous });
   } catch (error) {
@@ -93,11 +108,17 @@ async function start<Services>(
     Response: listener.Response,
   });
   const server = createTrackedServer(settings.server, listener, system);
-  const port = await server.listen(settings.port, host).catch((error: unknown) => {
+  const delivery = isMessageStore(journal) ? createDelivery(runtime, { store: journal, journal, services }) : undefined;
+  // Before anything can be committed here: a new subscription misses nothing.
+  await delivery?.start();
+  const port = await server.listen(settings.port, host).catch(async (error: unknown) => {
+    await delivery?.close(0);
     throw listenError(host, settings.port, error);
   });
   const url = urlOf(host, port);
-  log.info({ url, data: settings.journal ? undefined : settings.data }, "listening");
+  const data = settings.journal ? undefined : resolve(settings.data);
+  // `runLocal` says it to people.
+  log.debug({ url, data }, "listening");
 
   /** Whether the work was done within that time. */
   function inTime(ms: number, work: Promise<unknown>): Promise<boolean> {
@@ -116,7 +137,7 @@ async function start<Services>(
     http.close();
     const finished = await inTime(
       closeTimeoutMs,
-      server.drain().then(() => runtime.close()),
+      Promise.all([server.drain(), delivery?.close(Math.max(0, closeTimeoutMs - stopMs))]).then(() => runtime.close()),
     );
     const left = finished ? 0 : Math.max(1, server.cut());
     if (left > 0) log.error({ left, closeTimeoutMs }, `shutting down took too long: ${left} requests were cut off`);
@@ -130,7 +151,11 @@ async function start<Services>(
   let closing: Promise<Closed> | undefined;
   const close = (): Promise<Closed> => (closing ??= shutDown());
   const forgetSignals = settings.signals ? onSignals(close) : () => {};
-  return { url, port, runtime, close };
+  const send = async (queue: string, message: OutgoingMessage): Promise<string> => {
+    if (delivery) return delivery.send(queue, message);
+    throw new HoldfastError("no-queues", "This journal keeps no messages.");
+  };
+  return { url, port, data, runtime, send, close };
 }
 
 /** An address to type, also where the host listens on all. */

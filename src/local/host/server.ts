@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type Server } from "node:http";
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { System } from "../../core/runtime/system.ts";
@@ -30,6 +30,7 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
     maxHeaderSize: limits.headerBytesMax,
+    requireHostHeader: false,
   });
   server.maxConnections = limits.connectionsMax;
   server.timeout = limits.socketTimeoutMs;
@@ -44,7 +45,7 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     connections.set(socket, { requests: 0, newest: undefined });
     socket.once("close", () => connections.delete(socket));
   });
-  server.on("request", async (incoming, outgoing) => {
+  async function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { socket } = incoming;
     const connection = connections.get(socket);
     if (connection === undefined) return;
@@ -60,7 +61,9 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     connection.requests--;
     // Not before a pipelined answer that waited for this one is on its way.
     if (draining) system.soon(() => closeIfIdle(socket));
-  });
+  }
+  // Node would answer the last two itself: with 100 before anybody has looked at the request, and 417 without a body.
+  for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, onRequest);
   server.on("clientError", (error: Error & { readonly code?: string }, socket) => {
     refuse(error, socket, system.newId());
   });

@@ -1,5 +1,5 @@
-import { mkdir, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { access, constants, mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
 
 /** Why the host cannot start, in one line that says what to do. */
@@ -8,7 +8,7 @@ function cannotStart(message: string, cause: unknown): HoldfastError {
 }
 
 /** Node's error codes, in words. */
-const folderProblems: { readonly [code: string]: string } = {
+const fileProblems: { readonly [code: string]: string } = {
   EACCES: "cannot be written: permission denied. Make it writable",
   EPERM: "cannot be written: permission denied. Make it writable",
   EROFS: "cannot be written: the file system is read-only. Make it writable",
@@ -19,13 +19,25 @@ const folderProblems: { readonly [code: string]: string } = {
 };
 
 /**
- * Makes the data folder and those above it.
+ * Makes the data folder, an absolute path, and those above it.
  * @throws HoldfastError `cannot-start`
  */
 export async function makeDataFolder(data: string): Promise<void> {
-  await makeFolder(resolve(data)).catch((error: unknown) => {
-    throw dataFolderError(data, error);
+  await makeFolder(data).catch((error: unknown) => {
+    throw fileError(`data folder ${data}`, error);
   });
+}
+
+/**
+ * SQLite opens without a word what it may only read, and fails at the first write; so the system is asked before.
+ * @throws HoldfastError `cannot-start`
+ */
+export async function checkWritable(database: string): Promise<void> {
+  for (const file of [database, `${database}-wal`, `${database}-shm`]) {
+    await access(file, constants.W_OK).catch((error: unknown) => {
+      if (codeOf(error) !== "ENOENT") throw fileError(`file ${file}`, error);
+    });
+  }
 }
 
 /** Not `recursive: true`: where the file system denies that a parent exists, e.g. in /proc, Node tries for ever. */
@@ -40,16 +52,24 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-function dataFolderError(data: string, cause: unknown): HoldfastError {
-  const problem = folderProblems[codeOf(cause)] ?? `cannot be used: ${messageOf(cause)}. Repair that`;
-  return cannotStart(`The data folder ${data} ${problem}, or choose another with HOLDFAST_DATA=<folder>.`, cause);
+function fileError(what: string, cause: unknown): HoldfastError {
+  const problem = fileProblems[codeOf(cause)] ?? `cannot be used: ${messageOf(cause)}. Repair that`;
+  return cannotStart(`The ${what} ${problem}${orElsewhere}`, cause);
 }
 
+const orElsewhere = ", or choose another folder with HOLDFAST_DATA=<folder>.";
+
+/** What can be done on this machine about what the journal says of itself. */
+const journalRemedies: { readonly [code: string]: string } = {
+  "journal-unavailable": "Make it writable",
+  "journal-full": "Make room on its disk",
+  "journal-failed": "Make room on its disk, see that the file and its folder are writable",
+};
+
 export function databaseError(file: string, cause: unknown): HoldfastError {
-  // The journal's own errors say what is wrong; here is what can be done on this machine.
-  if (isHoldfastError(cause) && cause.code !== "journal-unavailable") return cause;
-  const problem = isHoldfastError(cause) ? cause.message : `${file} cannot be opened: ${messageOf(cause)}.`;
-  return cannotStart(`${problem} Make it writable, or choose another folder with HOLDFAST_DATA=<folder>.`, cause);
+  if (!isHoldfastError(cause)) return fileError(`file ${file}`, cause);
+  const remedy = journalRemedies[cause.code];
+  return remedy === undefined ? cause : cannotStart(`${cause.message} ${remedy}${orElsewhere}`, cause);
 }
 
 export function listenError(host: string, port: number, cause: unknown): HoldfastError {

@@ -77,7 +77,7 @@ export function translated(error: unknown, file: string): HoldfastError {
         cause: error,
       });
     default:
-      return new HoldfastError("journal-failed", `${file}: ${text}`, {
+      return new HoldfastError("journal-failed", `${file} cannot be used (${text}).`, {
         retry: "later",
         retryAfterMs: 1_000,
         cause: error,

@@ -25,11 +25,16 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * Groups writes: what is pending when the event loop comes round shares one transaction and one fsync. `undone` is
- * called after something that `work` did was rolled back.
- */
-export function createGroup(sql: Statements, options: SqliteOptions, undone: () => void): Group {
+/** What a group tells the journal. */
+export interface GroupListeners {
+  /** Something that `work` did was rolled back. */
+  readonly undone: () => void;
+  /** All that `work` did since the last call of either is stored. */
+  readonly committed: () => void;
+}
+
+/** Groups writes: what is pending when the event loop comes round shares one transaction and one fsync. */
+export function createGroup(sql: Statements, options: SqliteOptions, { undone, committed }: GroupListeners): Group {
   const { file, system, appendTimeoutMs = 10_000, groupMax = 256, pendingMax = 16_384 } = options;
   let queue: Pending[] = [];
   let scheduled = false;
@@ -113,6 +118,7 @@ export function createGroup(sql: Statements, options: SqliteOptions, undone: () 
       const unknown = new HoldfastError("outcome-unknown", "The commit failed.", { retry: "later", cause });
       return failAll(group, definite ? cause : unknown);
     }
+    committed();
     for (const [i, { resolve }] of group.entries()) resolve(results[i]);
   }
 

@@ -9,6 +9,9 @@ import { HoldfastError } from "../../core/errors.ts";
  *   conditional key.
  * - `keys`: the key index. `derived` is not stored: the hash tells the kinds apart.
  * - `snapshots`: one row per stream; the horizons only ever grow.
+ * - `consumers`: how far each one has come in the order of commits, and who owns it until when.
+ * - `messages`: what waits for its time or its next attempt (`due`), and dead letters (no `due`). `parked`: from there on
+ *   the row's stream is not the cursor's. `armed`: the only one of its name and stream. Stream 0: none.
  */
 const steps: readonly string[] = [
   `CREATE TABLE streams (
@@ -43,6 +46,36 @@ const steps: readonly string[] = [
      revision INTEGER NOT NULL,
      body TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE consumers (
+     name TEXT PRIMARY KEY,
+     position INTEGER NOT NULL,
+     owner TEXT NOT NULL,
+     until INTEGER NOT NULL,
+     replay TEXT
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE messages (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     consumer TEXT NOT NULL,
+     stream INTEGER NOT NULL DEFAULT 0,
+     sequence INTEGER,
+     n INTEGER,
+     name TEXT,
+     armed INTEGER NOT NULL DEFAULT 0,
+     parked INTEGER NOT NULL DEFAULT 0,
+     body TEXT,
+     attributes TEXT,
+     again TEXT,
+     created INTEGER NOT NULL,
+     attempts INTEGER,
+     since INTEGER,
+     due INTEGER,
+     reason TEXT
+   ) STRICT;
+   CREATE INDEX messages_due ON messages (consumer, parked, due) WHERE due IS NOT NULL;
+   CREATE INDEX messages_dead ON messages (consumer, id) WHERE due IS NULL;
+   CREATE UNIQUE INDEX messages_armed ON messages (consumer, stream, name) WHERE armed = 1;
+   CREATE UNIQUE INDEX messages_parked ON messages (consumer, stream) WHERE parked = 1;
+   CREATE INDEX messages_stream ON messages (stream) WHERE stream > 0;`,
 ];
 
 /** Marks a file as a journal ("HOLD"), so that another program's database is never taken for one. */

@@ -1,19 +1,15 @@
+import type { DeadLetterStore, MessageStore } from "../../core/delivery/port.ts";
 import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
-import type { Append, AppendResult, Journal, Snapshot, StoredRecord, StreamId } from "../../core/journal/port.ts";
+import type { Append, AppendResult, Journal, Snapshot, StoredRecord } from "../../core/journal/port.ts";
 import { isBusy, translated } from "./errors.ts";
 import { createGroup } from "./group.ts";
 import { createKeyRows, keysPerSlice } from "./keys.ts";
+import { createMessageRows } from "./messages.ts";
 import { open } from "./open.ts";
 import { checkSqliteOptions, type SqliteOptions } from "./options.ts";
+import { createRecent } from "./recent.ts";
 import { createStreams } from "./streams.ts";
-
-/** A record with its stream and its place in the order of all commits. */
-export interface PositionedRecord {
-  /** Grows with every commit; gaps are possible. */
-  readonly position: number;
-  readonly stream: StreamId;
-  readonly record: StoredRecord;
-}
+import { createWatchers } from "./watchers.ts";
 
 export interface SqliteStats {
   /** Write transactions committed. */
@@ -22,9 +18,8 @@ export interface SqliteStats {
   readonly recordsRead: number;
 }
 
-export interface SqliteJournal extends Journal {
-  /** Up to `limit` records after `position`, in commit order over all streams: the relay's cursor. */
-  recordsAfter(position: number, limit: number): Promise<readonly PositionedRecord[]>;
+/** A journal with what waits to be delivered beside it. */
+export interface SqliteJournal extends Journal, MessageStore, DeadLetterStore {
   stats(): SqliteStats;
   /** Waits for pending writes, then closes the file. Repeatable; every other call fails afterwards. */
   close(): Promise<void>;
@@ -44,7 +39,21 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   const { db, sql } = open(options);
   const streams = createStreams(sql);
   const keys = createKeyRows(sql);
-  const group = createGroup(sql, options, streams.forget);
+  const messages = createMessageRows(db, streams);
+  const recent = createRecent();
+  const watchers = createWatchers(db, system, recent.clear);
+  let messagesCame = false;
+  const group = createGroup(sql, options, {
+    undone() {
+      streams.forget();
+      recent.undo();
+    },
+    committed() {
+      if (recent.commit()) watchers.notify("records");
+      if (messagesCame) watchers.notify("messages");
+      messagesCame = false;
+    },
+  });
   let recordsRead = 0;
   let closing: Promise<void> | undefined;
 
@@ -74,8 +83,10 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
     // Where the predecessor is known to stand, nobody has to look: a quarter of the work.
     const follows = known.standing.sequence === sequence - 1 && known.standing.id === previous;
     const insert = follows ? sql.insertNext : sql.insertRecord;
-    if (insert.run(known.number, sequence, id, previous, time, version, entries).changes === 1) {
+    const { changes, lastInsertRowid } = insert.run(known.number, sequence, id, previous, time, version, entries);
+    if (changes === 1) {
       known.standing = { sequence, id };
+      recent.add({ position: Number(lastInsertRowid), stream, record });
       return "stored";
     }
     const standing = sql.recordId.get(known.number, sequence)?.["id"];
@@ -195,28 +206,52 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
     async erase(stream, tombstone) {
       const at = await read(() => streams.find(stream)?.number);
       if (at === undefined) return;
+      recent.clear();
       for (let next: number | undefined = 1; next !== undefined; ) {
         const from: number = next;
         next = await write(() => blank(at, from, tombstone));
       }
       while (await write(() => keys.deleteSome(at)));
+      await write(() => messages.blank(at));
       emptyLog();
     },
     recordsAfter: (position, limit) =>
-      read(() =>
-        sql.recordsAfter.all(position, limit).map((row) => {
-          const { position, tenant, entity, name, ...record } = row;
-          recordsRead++;
-          return {
-            position: Number(position),
-            stream: { tenant: String(tenant), entity: String(entity), id: String(name) },
-            // The other columns are the fields of a record.
-            record: record as unknown as StoredRecord,
-          };
-        }),
+      read(
+        () =>
+          recent.after(position, limit) ??
+          sql.recordsAfter.all(position, limit).map((row) => {
+            const { position, tenant, entity, name, ...record } = row;
+            recordsRead++;
+            return {
+              position: Number(position),
+              stream: { tenant: String(tenant), entity: String(entity), id: String(name) },
+              // The other columns are the fields of a record.
+              record: record as unknown as StoredRecord,
+            };
+          }),
       ),
+    watch: watchers.watch,
+    async take(consumer, claim) {
+      return (await read(() => messages.heldBy(consumer, claim))) ?? write(() => messages.take(consumer, claim));
+    },
+    settle: (consumer, owner, { position, until, changes }) =>
+      write(() => messages.settle(consumer, owner, position, until, changes)),
+    due: (consumer, { now, limit }) => read(() => messages.due(consumer, now, limit)),
+    send: (consumer, sent) =>
+      write(() => {
+        for (const message of sent) messages.send(consumer, message);
+        messagesCame = true;
+      }),
+    dead: ({ consumer, after = 0, limit }) => read(() => messages.dead(consumer, after, limit)),
+    redrive: (ids, now) =>
+      write(() => {
+        messagesCame = true;
+        return ids.filter((id) => messages.redrive(id, now)).length;
+      }),
+    drop: (ids) => write(() => ids.filter((id) => messages.drop(id)).length),
     stats: () => ({ transactions: group.transactions(), recordsRead }),
     close() {
+      watchers.stop();
       closing ??= group.idle().then(() => db.close());
       return closing;
     },

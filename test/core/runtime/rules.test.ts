@@ -55,6 +55,14 @@ describe("rule 1: only an append may be decided from the cache", () => {
     expect(await a.view({ entity: "account", id: "a", principal: anonymous })).toMatchObject({ view: { balance: 8 } });
   });
 
+  test("a command that wants the entity to exist is told that it does not", async () => {
+    const call = start().call(account, "a", { expectedVersion: "existing" });
+    await expect(call.deposit({ amount: 1 })).rejects.toMatchObject({
+      code: "version-mismatch",
+      message: expect.stringContaining("does not exist, and deposit was to run only if it does."),
+    });
+  });
+
   test("a stale If-Match is refused, and a current one accepted, whatever the cache holds", async () => {
     const journal = createMemoryJournal();
     const a = start(journal);

@@ -51,7 +51,7 @@ describe("rule 7: a snapshot is a cache of the fold", () => {
   test("snapshot and tail equal the full fold at every length", async () => {
     const journal = createMemoryJournal();
     const entity = counter();
-    const run = (seed: number, from = journal): TestApp =>
+    const run = (seed: number, from: Journal = journal): TestApp =>
       createTestApp(h.app({ entities: [entity] }), { journal: from, seed });
     const noSnapshots = intercepted(journal, (inner) => ({
       load: async (at, after) => ({ records: await inner.history(at, { after: after ?? 0, limit: 1_000 }) }),

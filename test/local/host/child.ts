@@ -19,9 +19,13 @@ export interface Child {
   exited(): Promise<number>;
 }
 
-/** Starts `program.ts` as a process; resolves when it listens, or has ended. */
-export async function spawnHost(env: NodeJS.ProcessEnv = {}, options: { readonly uid?: number } = {}): Promise<Child> {
-  const child = spawn(process.execPath, ["--conditions=holdfast-source", program], {
+/** Starts `program.ts` as a process, by a command of the shell; resolves when it listens, or has ended. */
+export async function spawnHost(
+  env: NodeJS.ProcessEnv = {},
+  { command = "exec", ...options }: { readonly uid?: number; readonly command?: string } = {},
+): Promise<Child> {
+  const argv = ["-c", `${command} "$@"`, "sh", process.execPath, "--conditions=holdfast-source", program];
+  const child = spawn("/bin/sh", argv, {
     env: {
       ...process.env,
       PORT: "0",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { spawnHost } from "./child.ts";
 import { add, parse, post, raw, start, total } from "./fixtures.ts";
@@ -105,6 +106,30 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s lets a running command finish, the
   expect(await exited).toBe(0);
   expect(host.stdout()).toContain('"stopped"');
 });
+
+test.each([
+  ["stdout", "debug"],
+  ["stdout", "info"],
+  ["stderr", "info"],
+] as const)("a host whose %s nobody reads any more serves on and stops (log level %s)", async (name, level) => {
+  const host = await spawnHost({ HOLDFAST_LOG: level });
+  host.child[name]?.destroy();
+  // `slow` speaks on standard error, and goes on at once.
+  host.child.kill("SIGUSR2");
+  for (let i = 0; i < 3; i++) {
+    expect((await fetch(`${host.url}/api/counter/c1/slow`, { method: "POST" })).status).toBe(204);
+  }
+  expect(await host.stop("SIGTERM")).toBe(0);
+});
+
+test.skipIf(!existsSync("/dev/full"))(
+  "a host that cannot write its log serves on (skipped without /dev/full)",
+  async () => {
+    const host = await spawnHost({ HOLDFAST_LOG: "debug" }, { command: "exec >/dev/full; exec" });
+    expect((await fetch(`${host.url}/healthz`)).status).toBe(200);
+    expect(await host.stop("SIGTERM")).toBe(0);
+  },
+);
 
 test("what is left after the bound is said, and the exit code is 1", async () => {
   const host = await spawnHost({ SLOW_MODE: "hang", CLOSE_MS: "200" });

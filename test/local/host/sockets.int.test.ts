@@ -49,6 +49,19 @@ test.each<readonly [string, string | Uint8Array, number, string]>([
     400,
     "malformed-request",
   ],
+  ["an Expect of something else", "GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", 417, "expectation-failed"],
+  [
+    "a body that is expected to be too long",
+    `POST /api/counter/c1/add HTTP/1.1\r\nHost: x\r\n${json}Content-Length: 2000000\r\nExpect: 100-continue\r\n\r\n`,
+    413,
+    "payload-too-large",
+  ],
+  [
+    "a body that is announced to a command that does not exist",
+    `POST /api/counter/c1/nope HTTP/1.1\r\nHost: x\r\n${json}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`,
+    404,
+    "unknown-command",
+  ],
   ["17 KB of headers", `GET / HTTP/1.1\r\nHost: x\r\nA: ${"x".repeat(17_000)}\r\n\r\n`, 431, "headers-too-large"],
   ["a request line of 17 KB", `GET /${"x".repeat(17_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, "headers-too-large"],
 ])("%s is answered with a problem and the connection closed", async (_what, text, status, code) => {
@@ -56,7 +69,37 @@ test.each<readonly [string, string | Uint8Array, number, string]>([
 });
 
 test.each<readonly [string, string, number, string]>([
-  ["no Host in HTTP/1.0", "GET /api/counter/c1 HTTP/1.0\r\n\r\n", 400, "malformed-request"],
+  ["no Host", "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "malformed-request"],
+  [
+    "no Host beside a target in absolute form",
+    "GET http://x/healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
+    400,
+    "malformed-request",
+  ],
+  [
+    "a compressed transfer",
+    `POST /api/counter/c1/add HTTP/1.1\r\nHost: x\r\n${json}Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\nb\r\n{"value":1}\r\n0\r\n\r\n`,
+    415,
+    "unsupported-media-type",
+  ],
+  [
+    "two keys",
+    post("/api/counter/c1/add", { value: 1 }, "Connection: close\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n"),
+    400,
+    "invalid-idempotency-key",
+  ],
+  [
+    "two quoted keys",
+    post("/api/counter/c1/add", { value: 1 }, 'Connection: close\r\nIdempotency-Key: "a"\r\nIdempotency-Key: "a"\r\n'),
+    400,
+    "invalid-idempotency-key",
+  ],
+  [
+    "two If-Match",
+    post("/api/counter/c1/add", { value: 1 }, 'Connection: close\r\nIf-Match: "0"\r\nIf-Match: "0"\r\n'),
+    400,
+    "invalid-if-match",
+  ],
   ["a broken Host", "GET /healthz HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n", 400, "malformed-request"],
   ["a path in the Host", "GET /healthz HTTP/1.1\r\nHost: x/y?z\r\nConnection: close\r\n\r\n", 400, "malformed-request"],
   ["the target *", "OPTIONS * HTTP/1.1\r\nHost: x:8080\r\nConnection: close\r\n\r\n", 400, "malformed-request"],
@@ -88,6 +131,18 @@ test("a target in absolute form works, and so does %25", async () => {
   );
   expect(parse(await connection.end())).toMatchObject({ status: 200, body: '{"total":4}' });
   expect(await total(host, "100%25")).toBe(4);
+});
+
+test("HTTP/1.0 need not name the host, and is not told to continue", async () => {
+  const { host } = await start();
+  const reading = await raw(host);
+  reading.write("GET /healthz HTTP/1.0\r\n\r\n");
+  expect(parse(await reading.end())).toMatchObject({ status: 200, body: '{"status":"ok"}' });
+  const writing = await raw(host);
+  writing.write(
+    `POST /api/counter/c1/add HTTP/1.0\r\n${json}Content-Length: 11\r\nExpect: 100-continue\r\n\r\n{"value":1}`,
+  );
+  expect(parse(await writing.end())).toMatchObject({ status: 200, body: '{"total":1}' });
 });
 
 test("pipelined requests are answered in order", async () => {
@@ -197,7 +252,7 @@ test("a refused upload that is sent to its end leaves the connection usable", as
   expect(await connection.until(/total/)).toMatch(/^HTTP\/1\.1 413[^]*HTTP\/1\.1 200[^]*\{"total":5\}$/);
 });
 
-test("Expect: 100-continue is answered", async () => {
+test("Expect: 100-continue is answered, and the connection goes on", async () => {
   const { host } = await start();
   const connection = await raw(host);
   connection.write(
@@ -206,6 +261,8 @@ test("Expect: 100-continue is answered", async () => {
   await connection.until(/^HTTP\/1\.1 100/);
   connection.write('{"value":1}');
   await connection.until(/\{"total":1\}$/);
+  connection.write(addTo("c1"));
+  await connection.until(/\{"total":2\}$/);
 });
 
 test("connections past the bound are closed; room comes back", async () => {

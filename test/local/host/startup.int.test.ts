@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createMemoryJournal } from "holdfast/memory";
 import { serve, type LocalOptions } from "holdfast/local";
@@ -87,6 +87,23 @@ describe("what keeps a host from starting is said in one line, with exit code 1:
     await failsAs(unprivileged, { HOLDFAST_DATA: data }, "holdfast.db", "Make it writable", "HOLDFAST_DATA=");
   });
 
+  test.skipIf(!readable)("a database file that is read-only (skipped for root where nobody may not read)", async () => {
+    const { host, data } = await start();
+    await host.close();
+    const file = join(data, "holdfast.db");
+    chmodSync(file, 0o444);
+    await failsAs(unprivileged, { HOLDFAST_DATA: data }, `The file ${file} cannot be written`, "HOLDFAST_DATA=");
+  });
+
+  test("a disk that is nearly full", async () => {
+    const data = temporaryFolder();
+    // Files may be of 4 KiB.
+    const host = await spawnHost({ HOLDFAST_DATA: data }, { command: "ulimit -f 8; exec" });
+    expect(await host.exited()).toBe(1);
+    expect(host.stderr()).toContain(`${data}/holdfast.db cannot be used (disk I/O error). Make room on its disk`);
+    expect(host.stderr()).toContain("HOLDFAST_DATA=");
+  });
+
   test("a database that is a folder", async () => {
     const data = temporaryFolder();
     mkdirSync(join(data, "holdfast.db"));
@@ -137,6 +154,14 @@ test("a host that could not listen has let go of its database and its signals", 
 test("the data folder is made, with those above it", async () => {
   const { host } = await start({ data: join(temporaryFolder(), "a", "b") });
   expect((await add(host, "c1")).status).toBe(200);
+});
+
+test("where it listens and where the data is stands once in what it says, the path from the root on", async () => {
+  const data = temporaryFolder();
+  const host = await spawnHost({ HOLDFAST_DATA: relative(process.cwd(), data) });
+  expect(await host.stop("SIGTERM")).toBe(0);
+  expect(host.stderr()).toBe(`Listening on ${host.url} with the data in ${data}\n`);
+  expect(host.stdout()).not.toContain(host.url);
 });
 
 test("two hosts share a folder and see each other's work", async () => {
@@ -202,5 +227,5 @@ test("once closed, nothing of a host keeps the process alive, and nothing but it
     command: "ping",
     status: 200,
   });
-  expect(host.stderr()).toMatch(/^Listening on http:\/\/127\.0\.0\.1:\d+\n$/);
+  expect(host.stderr()).toMatch(/^Listening on http:\/\/127\.0\.0\.1:\d+ with the data in \/\S+\n$/);
 });

@@ -42,7 +42,7 @@ function membersAlone({ brief = false } = {}) {
   const hook = (statement: StatementSync, run: () => ReturnType<StatementSync["run"]>) =>
     Object.assign(Object.create(statement) as StatementSync, { run });
   const hooked = { ...sql, begin: hook(begin, tryBegin), rollback: hook(rollback, run) };
-  const group = createGroup(hooked, { file, system, appendTimeoutMs: 500 }, () => {});
+  const group = createGroup(hooked, { file, system, appendTimeoutMs: 500 }, { undone: () => {}, committed: () => {} });
   const ran: string[] = [];
   const member = (name: string) =>
     group.write(() => {

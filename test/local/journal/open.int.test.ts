@@ -97,9 +97,9 @@ test("a file of schema version 1 opens, reads and takes appends", async () => {
 
 test("a file that newer code has written is refused and left as it is", () => {
   const file = freshFile();
-  execute(file, "CREATE TABLE future (x); PRAGMA application_id = 1213156420; PRAGMA user_version = 2");
+  execute(file, "CREATE TABLE future (x); PRAGMA application_id = 1213156420; PRAGMA user_version = 999");
   expect(() => open(file)).toThrow(
-    expect.objectContaining({ code: "journal-version", message: expect.stringContaining("version 2") }),
+    expect.objectContaining({ code: "journal-version", message: expect.stringContaining("version 999") }),
   );
   execute(file, "INSERT INTO future VALUES (1)");
 });

@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { createRuntime, systemPrincipal } from "../../core/runtime/runtime.ts";
+import { findAppFile, loadApp } from "../app-module.ts";
+import { CliError } from "../cli-error.ts";
+import { withJournal } from "../journal.ts";
+import {
+  appOption,
+  dataOption,
+  entityArgument,
+  idArgument,
+  ownTenantOption,
+  type AppOptions,
+  type DataOptions,
+} from "../options.ts";
+import { print } from "../output.ts";
+
+interface EraseOptions extends AppOptions, DataOptions {
+  readonly tenant: string;
+  readonly yes?: boolean;
+}
+
+export function addErase(program: Command): void {
+  program
+    .command("erase")
+    .description("blank all payloads of an entity for ever; its id is never used again")
+    .addArgument(entityArgument)
+    .addArgument(idArgument)
+    .addOption(appOption)
+    .addOption(dataOption)
+    .addOption(ownTenantOption)
+    .option("--yes", "do it")
+    .action(eraseEntity);
+}
+
+async function eraseEntity(entity: string, id: string, { app: named, data, tenant, yes }: EraseOptions): Promise<void> {
+  const app = await loadApp(findAppFile(named));
+  if (!app.entities.has(entity)) {
+    throw new CliError(`The app has no entity "${entity}". It has: ${[...app.entities.keys()].join(", ")}.`, 2);
+  }
+  await withJournal(data, async (journal) => {
+    const { snapshot, records } = await journal.load({ tenant, entity, id });
+    const count = records.at(-1)?.sequence ?? snapshot?.sequence ?? 0;
+    if (count === 0) throw new CliError(`Nothing is stored of ${entity} "${id}".`);
+    if (!yes) {
+      throw new CliError(
+        `This would blank ${count} records of ${entity} "${id}" for ever, and its id could not be used again. Say --yes.`,
+      );
+    }
+    const runtime = createRuntime(app, { journal });
+    await runtime.erase({ entity, id, principal: { ...systemPrincipal, tenant } });
+    await runtime.close();
+  });
+  await print(`${entity} "${id}" is erased.`);
+}

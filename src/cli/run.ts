@@ -1,0 +1,37 @@
+import { Command, CommanderError } from "commander";
+import { isHoldfastError } from "../index.ts";
+import { CliError } from "./cli-error.ts";
+import { addDev } from "./commands/dev.ts";
+import { addErase } from "./commands/erase.ts";
+import { addEvents } from "./commands/events.ts";
+import { addExport } from "./commands/export.ts";
+import { addList } from "./commands/list.ts";
+import { addManifest } from "./commands/manifest.ts";
+import { addOpenApi } from "./commands/openapi.ts";
+import { endWithReaders, flush } from "./output.ts";
+
+/** In the order in which the help shows them. */
+const commands = [addDev, addEvents, addList, addExport, addErase, addOpenApi, addManifest];
+
+/** Runs the command that the arguments name and ends the process: nothing that an app has started keeps it. */
+export async function run(version: string): Promise<never> {
+  endWithReaders();
+  const program = new Command("holdfast")
+    .description("Stateful business logic on serverless functions.")
+    .version(version)
+    .showHelpAfterError("(holdfast --help shows what there is)")
+    .exitOverride();
+  for (const add of commands) add(program);
+  const code = await program.parseAsync().then(() => 0, explain);
+  await flush();
+  process.exit(code);
+}
+
+/** Says what went wrong and answers with the exit code. */
+function explain(error: unknown): number {
+  // Commander has printed what was wrong; help and version are no failures.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (!(error instanceof CliError) && !isHoldfastError(error)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  return error instanceof CliError ? error.exitCode : 1;
+}

@@ -1,0 +1,467 @@
+import type { Journal, StoredRecord } from "../journal/port.ts";
+import { verdictOf, type DeliveryPolicy, type Failures } from "../messaging/policy.ts";
+import type { System } from "../runtime/system.ts";
+import { createCursor } from "./cursor.ts";
+import { createLanes, type Lane, type Parked } from "./lanes.ts";
+import type { Change, MessageStore, PositionedRecord, QueuedMessage, Reason, Reference, Taken } from "./port.ts";
+import { createProgress, leaseMs } from "./progress.ts";
+import { reasonOf } from "./reason.ts";
+import type { DueAgain, Work } from "./work.ts";
+
+/** What became of an attempt. */
+type Result =
+  | {
+      readonly kind: "done";
+      readonly failures: undefined;
+      readonly due: number | undefined;
+      readonly body: string | undefined;
+    }
+  | { readonly kind: "retry"; readonly failures: Failures; readonly due: number; readonly body: undefined }
+  | {
+      readonly kind: "dead";
+      readonly failures: Failures;
+      readonly reason: Reason;
+      readonly due: undefined;
+      readonly body: undefined;
+    };
+
+interface Found {
+  readonly at: Reference;
+  readonly record: StoredRecord;
+}
+
+/** What a consumer does. */
+export interface ConsumerSpec {
+  /** Unique in the deployment; part of keys and dead letters: `subscription:fulfilment`. */
+  readonly name: string;
+  readonly start: "now" | "beginning";
+  readonly policy: DeliveryPolicy;
+  /** Which parts of a record it handles, from 1, ascending. Asked about every record of the journal: cheap where there are none. */
+  readonly pick?: (record: Omit<PositionedRecord, "position">) => readonly number[];
+  /** What it only notes of a record. */
+  readonly absorb?: (record: PositionedRecord) => readonly Change[];
+  /** What it notes when it has become this process's. */
+  readonly begin?: (now: number) => readonly Change[];
+  /** Whether a waiting message that is given up is due again; a copy of it is dead all the same. */
+  readonly bury?: (message: QueuedMessage, now: number) => DueAgain | undefined;
+  /**
+   * Handles one. A waiting message is removed afterwards, unless the answer says when it is due again.
+   * @throws what makes it be tried again, or dead-lettered
+   */
+  readonly run: (work: Work) => Promise<DueAgain | undefined>;
+}
+
+export interface ConsumerPorts {
+  readonly store: MessageStore;
+  readonly journal: Journal;
+  readonly system: System;
+}
+
+export interface Consumer {
+  readonly name: string;
+  /** Registers it, so that nothing that is committed afterwards is missed, and begins. */
+  start(): Promise<void>;
+  /** Looks for work; `messages`: among what waits in rows, too. */
+  wake(what: "records" | "messages"): void;
+  /** Resolves when nothing is left that is due; true if anything was handled since the last call. */
+  idle(): Promise<boolean>;
+  /** Begins nothing more, waits that long for what runs, stores how far it got. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Records looked at, and messages read, at once. */
+const batchMax = 256;
+/** Items in memory per consumer, and the bytes of their records; beyond them the cursor waits. */
+const itemsMax = 2_048;
+const itemBytesMax = 16 * 1024 * 1024;
+/** Streams of one consumer that wait for a retry; beyond them the cursor waits: everything fails, it seems. */
+const parkedMax = 10_000;
+/** Records without work after which the cursor is stored all the same. */
+const idleRecordsMax = 10_000;
+/** Longest sleep, milliseconds: that soon a clock that was set is noticed. */
+const sleepMaxMs = 60_000;
+
+const nothing: readonly never[] = [];
+
+/**
+ * One consumer in one process. One process at a time owns it, by a lease: it reads the journal in commit order, runs
+ * what it picks, in order and one at a time for each stream, up to `concurrency` streams at once, and stores how far it
+ * got. What fails is parked in a row of its stream, which then follows the journal by itself until it has caught up, so
+ * that the others go on. Progress of a process that is no longer the owner is refused as a whole.
+ */
+export function createConsumer(spec: ConsumerSpec, { store, journal, system }: ConsumerPorts): Consumer {
+  const { name, policy, pick, absorb } = spec;
+  const { log } = system;
+  const cursor = createCursor();
+  const rows = new Set<number>();
+  let stop = new AbortController();
+  let turning: Promise<void> | undefined;
+  let again = false;
+  let messagesAt = 0;
+  let handled = false;
+  let closing = false;
+  let cancelSleep = (): void => {};
+  let cancelRenewal: (() => void) | undefined;
+  const whenQuiet: (() => void)[] = [];
+
+  const progress = createProgress({
+    name,
+    start: spec.start,
+    store,
+    system,
+    cursor,
+    onTaken: adopt,
+    onLost() {
+      forget();
+      wake("messages");
+    },
+    onStored(changes) {
+      for (const change of changes) if ("id" in change) rows.delete(change.id);
+      if (changes.some(makesDue)) wake("messages");
+      lanes.pump();
+    },
+    onFlushed: checkQuiet,
+  });
+  const lanes = createLanes({
+    concurrency: policy.concurrency,
+    now: system.now,
+    mayRun: () => !closing && progress.isOwner(),
+    run: serve,
+    onEnded: checkQuiet,
+  });
+
+  /** What is in memory is worthless. */
+  function forget(): void {
+    stop.abort();
+    stop = new AbortController();
+    lanes.clear();
+    rows.clear();
+  }
+
+  function adopt({ position, parked }: Taken): void {
+    forget();
+    cursor.reset(position);
+    for (const { at, through, failures, due } of parked) {
+      park(lanes.of(at.stream), { at, through, failures, retryAt: due });
+    }
+    const begun = spec.begin?.(system.now()) ?? nothing;
+    progress.note(...begun);
+    if (begun.length > 0) progress.flush();
+    wake("messages");
+  }
+
+  // Looking for work.
+
+  function wake(what: "records" | "messages"): void {
+    if (closing) return;
+    if (what === "messages") messagesAt = 0;
+    again = true;
+    turning ??= turn().finally(() => {
+      turning = undefined;
+      checkQuiet();
+    });
+  }
+
+  async function turn(): Promise<void> {
+    cancelSleep();
+    let next = 0;
+    while (again && !closing) {
+      again = false;
+      try {
+        next = await look();
+      } catch (error) {
+        log.warn({ consumer: name, error }, `${name} could not look for work; it tries again`);
+        next = system.now() + 1_000 * (0.5 + system.random());
+      }
+    }
+    const delayMs = Math.min(sleepMaxMs, Math.max(0, next - system.now()));
+    if (!closing) cancelSleep = system.after(delayMs, () => wake("messages"));
+  }
+
+  /** Answers when to look again. */
+  async function look(): Promise<number> {
+    if (!progress.isOwner() && progress.heldUntil > system.now()) return progress.heldUntil;
+    const { signal } = stop;
+    if (messagesAt <= system.now()) await lookForMessages();
+    if (!signal.aborted) await readOn();
+    lanes.pump();
+    return progress.heldUntil > system.now() ? progress.heldUntil : messagesAt;
+  }
+
+  async function lookForMessages(): Promise<void> {
+    const { signal } = stop;
+    const now = system.now();
+    const {
+      messages,
+      nextAt = Infinity,
+      parkedAt = Infinity,
+    } = await store.due(name, { now, limit: batchMax + rows.size });
+    if (signal.aborted) return;
+    const fresh = messages.filter(({ id }) => !rows.has(id));
+    const owner = progress.isOwner();
+    if ((fresh.length > 0 || (!owner && parkedAt <= now)) && !(await progress.own())) return;
+    messagesAt = owner ? nextAt : Math.min(nextAt, parkedAt);
+    for (const message of fresh) {
+      rows.add(message.id);
+      const lane = lanes.of(message.stream, message.id);
+      lane.messages.push(message);
+      lanes.makeReady(lane);
+    }
+  }
+
+  /** Reads on to the end of the journal, as far as there is room. */
+  async function readOn(): Promise<void> {
+    if (!pick && !absorb) return;
+    while (hasRoom()) {
+      const { signal } = stop;
+      const records = await store.recordsAfter(cursor.read, batchMax);
+      for (const positioned of records) {
+        if (signal.aborted) return;
+        const picked = pick?.(positioned) ?? nothing;
+        const absorbed = absorb?.(positioned) ?? nothing;
+        if (picked.length + absorbed.length > 0) {
+          if (!progress.isOwner() && !(await progress.own())) return;
+          if (absorbed.length > 0) {
+            progress.note(...absorbed);
+            progress.flush();
+          }
+          for (const n of picked) enqueue(positioned, n);
+        }
+        cursor.readTo(positioned.position);
+      }
+      if (records.length === 0 || signal.aborted) return;
+      lanes.pump();
+      if (cursor.done - progress.stored >= idleRecordsMax && (await progress.own())) progress.flush();
+    }
+  }
+
+  function hasRoom(): boolean {
+    return !closing && cursor.open < itemsMax && cursor.openBytes < itemBytesMax && lanes.parked < parkedMax;
+  }
+
+  function enqueue({ position, stream, record }: PositionedRecord, n: number): void {
+    const lane = lanes.of(stream);
+    if (lane.parked) {
+      lane.parked.through = record.sequence;
+      return;
+    }
+    const ticket = cursor.begin(position, record.entries.length);
+    lane.items.push({ at: { stream, sequence: record.sequence, n }, record, ticket });
+    lanes.makeReady(lane);
+  }
+
+  // Working.
+
+  /** Handles the lane's next item. Never rejects. */
+  async function serve(lane: Lane): Promise<void> {
+    const { signal } = stop;
+    renewLater();
+    const [message] = lane.messages;
+    try {
+      if (message) await serveMessage(lane, message, signal);
+      else if (lane.parked) await serveParked(lane, lane.parked, signal);
+      else await serveItem(lane, signal);
+    } catch (error) {
+      if (signal.aborted || !lane.parked) return;
+      // What failed was reading the journal.
+      log.warn({ consumer: name, lane: lane.key, error }, `${name} could not read on; it tries again`);
+      park(lane, { ...lane.parked, retryAt: system.now() + 1_000 });
+    }
+    if (signal.aborted) return;
+    progress.flush();
+    if (cursor.open < itemsMax / 2) wake("records");
+  }
+
+  async function serveItem(lane: Lane, signal: AbortSignal): Promise<void> {
+    const [item] = lane.items;
+    if (item === undefined) return;
+    const result = await attempt({ reference: item.at, record: item.record }, undefined, signal);
+    if (signal.aborted) return;
+    if (result.kind !== "retry") {
+      if (result.kind === "dead") noteDead(item.at, result);
+      lane.items.shift();
+      return cursor.end(item.ticket);
+    }
+    const { failures, due } = result;
+    progress.note({ kind: "park", at: item.at, failures, due });
+    // The row is responsible for all of them as soon as it is stored, together with the cursor.
+    const through = lane.items.at(-1)?.at.sequence ?? item.at.sequence;
+    for (const { ticket } of lane.items.splice(0)) cursor.end(ticket);
+    park(lane, { at: item.at, through, failures, retryAt: due });
+  }
+
+  async function serveParked(lane: Lane, parked: Parked, signal: AbortSignal): Promise<void> {
+    const next = await findNext(parked);
+    if (signal.aborted) return;
+    if ("upTo" in next) {
+      // The cursor may have left it more in the meantime: it looks again.
+      if (parked.through > next.upTo) return;
+      lane.parked = undefined;
+      return progress.note({ kind: "unpark", stream: parked.at.stream });
+    }
+    const { at, record } = next;
+    const result = await attempt({ reference: at, record }, parked.failures, signal);
+    if (signal.aborted) return;
+    if (result.kind === "retry") {
+      const { failures, due } = result;
+      progress.note({ kind: "park", at, failures, due });
+      return park(lane, { ...parked, at, failures, retryAt: due });
+    }
+    if (result.kind === "dead") noteDead(at, result);
+    parked.at = { ...at, n: at.n + 1 };
+    parked.failures = undefined;
+    progress.note({ kind: "park", at: parked.at, failures: undefined, due: system.now() });
+  }
+
+  /** The parked lane's next item, or up to which sequence there is none. */
+  async function findNext(parked: Parked): Promise<Found | { readonly upTo: number }> {
+    const { stream, sequence, n } = parked.at;
+    for (let after = sequence - 1; ; ) {
+      const records = await journal.history(stream, { after, limit: batchMax });
+      for (const record of records) {
+        if (record.sequence > parked.through) return { upTo: parked.through };
+        const first = record.sequence === sequence ? n : 1;
+        const next = pick?.({ stream, record }).find((candidate) => candidate >= first);
+        if (next !== undefined) return { at: { stream, sequence: record.sequence, n: next }, record };
+        after = record.sequence;
+      }
+      if (records.length < batchMax) return { upTo: after };
+    }
+  }
+
+  async function serveMessage(lane: Lane, message: QueuedMessage, signal: AbortSignal): Promise<void> {
+    const { id, stream, sequence, n } = message;
+    const reference = stream && sequence !== undefined && n !== undefined ? { stream, sequence, n } : undefined;
+    const result = await attempt({ reference, message }, message.failures, signal);
+    if (signal.aborted) return;
+    lane.messages.shift();
+    // A row that was armed again in the meantime stays.
+    const armed = n === undefined ? sequence : undefined;
+    const { failures } = result;
+    if (result.kind === "dead") {
+      buryMessage(message, result);
+    } else if (result.kind === "done" && result.due === undefined) {
+      progress.note({ kind: "delete", id, sequence: armed });
+    } else {
+      progress.note({ kind: "postpone", id, due: result.due ?? 0, body: result.body, failures, sequence: armed });
+    }
+  }
+
+  function buryMessage(message: QueuedMessage, { failures, reason }: Result & { kind: "dead" }): void {
+    const now = system.now();
+    const { id } = message;
+    const next = spec.bury?.(message, now);
+    if (next === undefined) return progress.note({ kind: "bury", id, failures, reason });
+    const { name: _name, ...copy } = message;
+    progress.note(
+      { kind: "dead", message: { ...copy, created: now }, failures, reason },
+      { kind: "postpone", id, ...next, failures: undefined },
+    );
+  }
+
+  async function attempt(
+    work: Omit<Work, "attempt" | "stop">,
+    before: Failures | undefined,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    handled = true;
+    try {
+      const again = await spec.run({ ...work, attempt: (before?.attempts ?? 0) + 1, stop: signal });
+      return { kind: "done", failures: undefined, due: again?.due, body: again?.body };
+    } catch (error) {
+      const now = system.now();
+      const verdict = verdictOf(error, before, policy, now, system.random);
+      const { failures } = verdict;
+      const reason = reasonOf(error);
+      const { stream, sequence, n } = work.reference ?? {};
+      const fields = { consumer: name, stream, sequence, n, attempts: failures.attempts, code: reason.code, error };
+      if (signal.aborted) return { kind: "retry", failures, due: now, body: undefined };
+      if (verdict.kind === "dead") {
+        log.error(fields, `${name} gives a message up (${reason.code}); it is among the dead letters`);
+        return { kind: "dead", failures, reason, due: undefined, body: undefined };
+      }
+      log.warn(fields, `${name} failed (${reason.code}); it tries again in ${verdict.delayMs} ms`);
+      return { kind: "retry", failures, due: now + verdict.delayMs, body: undefined };
+    }
+  }
+
+  function noteDead({ stream, sequence, n }: Reference, { failures, reason }: Result & { kind: "dead" }): void {
+    progress.note({ kind: "dead", message: { stream, sequence, n, created: system.now() }, failures, reason });
+  }
+
+  function park(lane: Lane, parked: Parked): void {
+    lane.parked = parked;
+    lane.cancel();
+    const delayMs = parked.retryAt - system.now();
+    if (delayMs <= 0) return lanes.makeReady(lane);
+    lane.cancel = system.after(delayMs, () => {
+      lanes.makeReady(lane);
+      lanes.pump();
+      // Its lease may have ended while nothing ran.
+      if (!progress.isOwner()) wake("messages");
+    });
+  }
+
+  /** While something runs, the lease is renewed. */
+  function renewLater(): void {
+    cancelRenewal ??= system.after(leaseMs / 3, () => {
+      cancelRenewal = undefined;
+      if (lanes.active === 0) return;
+      progress.flush();
+      renewLater();
+    });
+  }
+
+  // Stopping.
+
+  const isQuiet = (): boolean =>
+    turning === undefined && lanes.active === 0 && (closing || (lanes.waiting === 0 && !progress.busy));
+
+  function checkQuiet(): void {
+    if (whenQuiet.length === 0 || !isQuiet()) return;
+    for (const resolve of whenQuiet.splice(0)) resolve();
+  }
+
+  function quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      whenQuiet.push(resolve);
+      checkQuiet();
+    });
+  }
+
+  return {
+    name,
+    async start() {
+      await progress.own();
+      wake("messages");
+    },
+    wake,
+    async idle() {
+      wake("messages");
+      await quiet();
+      const result = handled;
+      handled = false;
+      return result;
+    },
+    async close(timeoutMs) {
+      closing = true;
+      cancelSleep();
+      let cancel = (): void => {};
+      await Promise.race([quiet(), new Promise<void>((resolve) => void (cancel = system.after(timeoutMs, resolve)))]);
+      cancel();
+      cancelRenewal?.();
+      forget();
+      await progress.release();
+    },
+  };
+}
+
+/** After which a message may be due that was not before. */
+function makesDue(change: Change): boolean {
+  return (
+    change.kind === "arm" ||
+    change.kind === "plan" ||
+    change.kind === "postpone" ||
+    (change.kind === "delete" && change.sequence !== undefined)
+  );
+}

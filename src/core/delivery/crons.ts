@@ -1,0 +1,63 @@
+import type { TimerDefinition } from "../messaging/definition.ts";
+import { runHandler } from "../messaging/handler.ts";
+import { isoTime } from "../runtime/system.ts";
+import type { ConsumerSpec } from "./consumer.ts";
+import type { DeliveryPorts } from "./ports.ts";
+
+/** A tick that is later than this was missed, milliseconds. */
+const lateMs = 60_000;
+
+/**
+ * The consumer of a cron timer: one row that is due at the next tick and moves on when that was handled. Its body names
+ * the tick and the schedule that made it, so that a changed schedule is noticed.
+ */
+export function cronConsumer({ runtime, services }: DeliveryPorts, definition: TimerDefinition): ConsumerSpec {
+  const { schedule, policy, tenant, missed, cron, zone } = definition;
+  const { system } = runtime;
+  const name = `timer:${definition.name}`;
+  const bodyOf = (tick: number): string => JSON.stringify({ tick, cron, zone });
+
+  function after(time: number): { due: number; body: string } {
+    const tick = schedule.next(time);
+    return { due: tick, body: bodyOf(tick) };
+  }
+
+  /** The tick to handle now: of those that fell due meanwhile the latest, or none. */
+  function tickOf(tick: number, now: number): number | undefined {
+    const latest = schedule.latest(tick, now) ?? tick;
+    return missed === "skip" && now - latest > lateMs ? undefined : latest;
+  }
+
+  return {
+    name,
+    start: "now",
+    policy,
+    begin: (now) => [{ kind: "plan", name: "tick", ...after(now), now }],
+    bury: (message, now) => (message.name === undefined ? undefined : after(now)),
+    async run({ message, attempt, stop }) {
+      if (!message) return undefined;
+      const planned = JSON.parse(message.body ?? "{}") as { tick: number; cron: string; zone: string };
+      const now = system.now();
+      // A redriven tick has no name: it is run once, as it is.
+      const isPlan = message.name !== undefined;
+      if (isPlan && message.failures === undefined) {
+        if (planned.cron !== cron || planned.zone !== zone) return after(now);
+        if (planned.tick > now) return { due: planned.tick };
+        const latest = tickOf(planned.tick, now);
+        if (latest === undefined) return after(now);
+        // Noted first, so that every attempt is at the same tick.
+        if (latest !== planned.tick) return { due: latest, body: bodyOf(latest) };
+      }
+      const { tick } = planned;
+      const id = `${definition.name}@${isoTime(tick)}`;
+      const cause = { id, born: tick, tenant, context: { correlation: id, causation: id } };
+      await runHandler(
+        runtime,
+        services,
+        { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop },
+        (context) => definition.handle({ ...context, tick }),
+      );
+      return isPlan ? after(Math.max(now, tick)) : undefined;
+    },
+  };
+}

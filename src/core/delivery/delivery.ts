@@ -1,0 +1,87 @@
+import { HoldfastError } from "../errors.ts";
+import type { Journal } from "../journal/port.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { createConsumer } from "./consumer.ts";
+import { cronConsumer } from "./crons.ts";
+import type { MessageStore } from "./port.ts";
+import { sendsConsumer } from "./sends.ts";
+import { subscriptionConsumer } from "./subscriptions.ts";
+import { timersConsumer } from "./timers.ts";
+import { queueConsumer, workerConsumer } from "./workers.ts";
+
+/** A message for a worker's queue. */
+export interface OutgoingMessage {
+  /** What makes it the same message when it is sent again, 1 to 128 characters. Default: a new id. */
+  readonly id?: string;
+  /** JSON text, at most 256 KiB as UTF-8. */
+  readonly body: string;
+  readonly attributes?: { readonly [name: string]: string };
+}
+
+/** Delivers what an app's entities commit, and what waits in its queues, as long as it runs. */
+export interface Delivery {
+  /** Registers the app's subscriptions, so that nothing that is committed afterwards is missed, and begins. */
+  start(): Promise<void>;
+  /** Puts a message into a queue; durable when it resolves. Answers its id. @throws HoldfastError `message-too-large` */
+  send(queue: string, message: OutgoingMessage): Promise<string>;
+  /** Resolves when all that is due has been handled, here; what waits for a retry or a time is not due. */
+  idle(): Promise<void>;
+  /** Begins nothing more, waits that long for handlers that run, and stores how far it got. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Largest message of a queue, bytes of UTF-8. Source: Amazon SQS and Azure Service Bus (standard tier) quotas. */
+export const messageBytesMax: number = 256 * 1024;
+
+export function createDelivery(
+  runtime: Runtime,
+  options: { readonly store: MessageStore; readonly journal: Journal; readonly services: unknown },
+): Delivery {
+  const { store, journal, services } = options;
+  const { app, system } = runtime;
+  const ports = { runtime, journal, services };
+  const specs = [
+    sendsConsumer(ports),
+    timersConsumer(ports),
+    ...[...app.subscriptions.values()].map((definition) => subscriptionConsumer(ports, definition)),
+    ...[...app.workers.values()].map((definition) => workerConsumer(ports, definition)),
+    ...[...app.timers.values()].map((definition) => cronConsumer(ports, definition)),
+  ];
+  const consumers = specs.map((spec) => createConsumer(spec, { store, journal, system }));
+  let stopWatching = (): void => {};
+
+  return {
+    async start() {
+      stopWatching = store.watch((what) => {
+        for (const consumer of consumers) consumer.wake(what);
+      });
+      await Promise.all(consumers.map((consumer) => consumer.start()));
+    },
+    async send(queue, { id = system.newId(), body, attributes }) {
+      const bytes = Buffer.byteLength(body) + (attributes ? Buffer.byteLength(JSON.stringify(attributes)) : 0);
+      if (bytes > messageBytesMax) {
+        throw new HoldfastError("message-too-large", `The message has ${bytes} bytes; ${messageBytesMax} are allowed.`);
+      }
+      if (!/^[\x20-\x7e]{1,128}$/.test(id)) {
+        throw new HoldfastError("invalid-message-id", "The id of a message is 1 to 128 printable ASCII characters.");
+      }
+      const message = {
+        name: id,
+        body,
+        created: system.now(),
+        ...(attributes && { attributes: JSON.stringify(attributes) }),
+      };
+      await store.send(queueConsumer(queue), [message]);
+      return id;
+    },
+    async idle() {
+      let handled: readonly boolean[];
+      do handled = await Promise.all(consumers.map((consumer) => consumer.idle()));
+      while (handled.includes(true));
+    },
+    async close(timeoutMs) {
+      stopWatching();
+      await Promise.all(consumers.map((consumer) => consumer.close(timeoutMs)));
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import type { StoredRecord, StreamId } from "../journal/port.ts";
+import type { Failures } from "../messaging/policy.ts";
+import { streamKey } from "../runtime/live.ts";
+import type { Ticket } from "./cursor.ts";
+import type { QueuedMessage, Reference } from "./port.ts";
+
+/** Something to do that was read from the journal. */
+export interface RecordItem {
+  readonly at: Reference;
+  readonly record: StoredRecord;
+  readonly ticket: Ticket;
+}
+
+/** A stream that follows the journal by itself because something in it has failed. A row in the store says the same. */
+export interface Parked {
+  /** The first that is not done. */
+  at: Reference;
+  /** The last sequence that the cursor leaves to it. */
+  through: number;
+  failures: Failures | undefined;
+  /** Epoch milliseconds. */
+  retryAt: number;
+}
+
+/** What must not be done at the same time: the work of one stream, or one message that has none. */
+export interface Lane {
+  readonly key: string;
+  /** In the order of the journal; none while it is parked. */
+  readonly items: RecordItem[];
+  /** Messages that wait in rows, redriven ones for example: they go before the rest. */
+  readonly messages: QueuedMessage[];
+  parked: Parked | undefined;
+  state: "idle" | "ready" | "running";
+  /** Forgets the timer of its next attempt. */
+  cancel: () => void;
+}
+
+export interface Lanes {
+  of(stream: StreamId | undefined, id?: number): Lane;
+  /** Queues the lane if there is something that it may do now. */
+  makeReady(lane: Lane): void;
+  /** Runs what is ready, as far as the number of lanes at once allows. */
+  pump(): void;
+  /** Forgets everything; what runs is not waited for. */
+  clear(): void;
+  /** Lanes that run now. */
+  readonly active: number;
+  readonly waiting: number;
+  readonly parked: number;
+}
+
+/** @param run handles the lane's next item; never rejects */
+export function createLanes(options: {
+  readonly concurrency: number;
+  readonly now: () => number;
+  readonly mayRun: () => boolean;
+  readonly run: (lane: Lane) => Promise<void>;
+  readonly onEnded: () => void;
+}): Lanes {
+  const { concurrency, now, mayRun, run, onEnded } = options;
+  let lanes = new Map<string, Lane>();
+  let ready: Lane[] = [];
+  let active = 0;
+
+  function pump(): void {
+    while (active < concurrency && ready.length > 0 && mayRun()) {
+      // Its length was looked at.
+      const lane = ready.shift() as Lane;
+      lane.state = "running";
+      active++;
+      void run(lane).then(() => ended(lane));
+    }
+  }
+
+  function ended(lane: Lane): void {
+    // A lane that was cleared away is no one's any more.
+    if (lanes.get(lane.key) !== lane) return;
+    active--;
+    lane.state = "idle";
+    makeReady(lane);
+    if (lane.state === "idle" && !lane.parked) lanes.delete(lane.key);
+    pump();
+    onEnded();
+  }
+
+  function makeReady(lane: Lane): void {
+    if (lane.state !== "idle" || !hasWork(lane, now())) return;
+    lane.state = "ready";
+    ready.push(lane);
+  }
+
+  return {
+    of(stream, id) {
+      const key = stream ? streamKey(stream) : `#${id}`;
+      const found = lanes.get(key);
+      if (found) return found;
+      const lane: Lane = { key, items: [], messages: [], parked: undefined, state: "idle", cancel: () => {} };
+      lanes.set(key, lane);
+      return lane;
+    },
+    makeReady,
+    pump,
+    clear() {
+      for (const lane of lanes.values()) lane.cancel();
+      lanes = new Map();
+      ready = [];
+      active = 0;
+    },
+    get active() {
+      return active;
+    },
+    get waiting() {
+      return ready.length;
+    },
+    get parked() {
+      let parked = 0;
+      for (const lane of lanes.values()) if (lane.parked) parked++;
+      return parked;
+    },
+  };
+}
+
+function hasWork({ messages, items, parked }: Lane, now: number): boolean {
+  return messages.length > 0 || (parked ? parked.retryAt <= now : items.length > 0);
+}

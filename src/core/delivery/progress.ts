@@ -1,0 +1,171 @@
+import type { System } from "../runtime/system.ts";
+import type { Cursor } from "./cursor.ts";
+import type { Change, MessageStore, Taken } from "./port.ts";
+
+/** How long a consumer is owned, unless that is renewed, milliseconds. */
+export const leaseMs = 10_000;
+/** With the clocks of two processes this far apart, milliseconds. */
+const longestMs = 60_000;
+
+/** The ownership of a consumer, and what is stored of its progress. */
+export interface Progress {
+  isOwner(): boolean;
+  /** When it may be ours, epoch milliseconds, if somebody else has it. */
+  readonly heldUntil: number;
+  /** The cursor's position in the store, as far as is known. */
+  readonly stored: number;
+  /** True if the consumer is ours, and was all along. False: somebody else has it, or `onTaken` was called. */
+  own(): Promise<boolean>;
+  /** Notes a change, to be stored soon with the cursor. */
+  note(...changes: readonly Change[]): void;
+  /** Stores soon what was noted and how far the cursor is; renews the lease. */
+  flush(): void;
+  /** Whether something waits to be stored. */
+  readonly busy: boolean;
+  /** Stores what is left and gives the consumer back. */
+  release(): Promise<void>;
+  /** Forgets what was noted. */
+  reset(): void;
+}
+
+export interface ProgressOptions {
+  readonly name: string;
+  readonly start: "now" | "beginning";
+  readonly store: MessageStore;
+  readonly system: System;
+  readonly cursor: Cursor;
+  /** It has become ours: what is in memory is worthless, this holds. */
+  readonly onTaken: (taken: Taken) => void;
+  /** It is somebody else's. */
+  readonly onLost: () => void;
+  readonly onStored: (changes: readonly Change[]) => void;
+  /** Nothing is left to be stored. */
+  readonly onFlushed: () => void;
+}
+
+/**
+ * Stores progress in groups: what is noted while one group is being stored goes with the next. A failure of the store
+ * loses nothing but time; when the lease is over by then, everything is done again from what is stored.
+ */
+export function createProgress(options: ProgressOptions): Progress {
+  const { name, start, store, system, cursor, onTaken, onLost, onStored, onFlushed } = options;
+  const owner = system.newId();
+  let changes: Change[] = [];
+  let until = 0;
+  let heldUntil = 0;
+  let stored = 0;
+  /** What is noted belongs to this ownership. */
+  let session = {};
+  let dirty = false;
+  let flushing: Promise<void> | undefined;
+  let releasing = false;
+
+  const isOwner = (): boolean => system.now() < until;
+
+  async function own(): Promise<boolean> {
+    if (isOwner()) return true;
+    const now = system.now();
+    const mine = session;
+    const answer = await store.take(name, { owner, now, until: now + leaseMs, longest: now + longestMs, start });
+    if (mine !== session) return false;
+    if (answer.kind === "held") {
+      const wasOurs = until > 0;
+      heldUntil = answer.until;
+      lose(answer.position);
+      if (wasOurs) onLost();
+      return false;
+    }
+    until = now + leaseMs;
+    heldUntil = 0;
+    if (answer.kept) return true;
+    session = {};
+    changes = [];
+    stored = answer.position;
+    onTaken(answer);
+    return false;
+  }
+
+  function lose(position: number): void {
+    session = {};
+    changes = [];
+    dirty = false;
+    until = 0;
+    stored = position;
+    cursor.reset(position);
+  }
+
+  function flush(): void {
+    dirty = true;
+    flushing ??= new Promise<void>((resolve) => system.soon(resolve)).then(flushAll);
+  }
+
+  async function flushAll(): Promise<void> {
+    while (dirty && !releasing) {
+      dirty = false;
+      await flushOnce();
+    }
+    flushing = undefined;
+    onFlushed();
+  }
+
+  async function flushOnce(): Promise<void> {
+    if (until === 0) return;
+    const mine = session;
+    const batch = changes;
+    changes = [];
+    const position = Math.max(stored, cursor.done);
+    const now = system.now();
+    let kept: boolean;
+    try {
+      kept = await store.settle(name, owner, { position, until: now + leaseMs, changes: batch });
+    } catch (error) {
+      if (mine !== session) return;
+      system.log.warn({ consumer: name, error }, `${name} could not store its progress; it tries again`);
+      changes = [...batch, ...changes];
+      dirty = true;
+      await new Promise<void>((resolve) => void system.after(200 * (0.5 + system.random()), resolve));
+      return;
+    }
+    if (mine !== session) return;
+    if (!kept) {
+      system.log.warn({ consumer: name }, `${name} was taken over by another process; what ran here has no effect`);
+      lose(stored);
+      return onLost();
+    }
+    until = Math.max(until, now + leaseMs);
+    stored = position;
+    onStored(batch);
+  }
+
+  return {
+    isOwner,
+    get heldUntil() {
+      return heldUntil;
+    },
+    get stored() {
+      return stored;
+    },
+    own,
+    note: (...noted) => void changes.push(...noted),
+    flush,
+    get busy() {
+      return flushing !== undefined;
+    },
+    async release() {
+      releasing = true;
+      // What it could not store is in `changes` again.
+      await flushing;
+      if (until === 0) return;
+      const position = Math.max(stored, cursor.done);
+      const batch = changes;
+      lose(stored);
+      try {
+        // Others need not wait for the lease to end.
+        await store.settle(name, owner, { position, until: 0, changes: batch });
+      } catch (error) {
+        system.log.warn({ consumer: name, error }, `${name} could not store its last progress; it is made again`);
+      }
+    },
+    reset: () => lose(stored),
+  };
+}

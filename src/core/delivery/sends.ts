@@ -1,0 +1,62 @@
+import { HoldfastError, isHoldfastError } from "../errors.ts";
+import { derivedKey } from "../messaging/handler.ts";
+import { deliveryPolicy } from "../messaging/policy.ts";
+import { systemPrincipal } from "../runtime/authorize.ts";
+import type { ConsumerSpec } from "./consumer.ts";
+import { partsOf } from "./events.ts";
+import type { DeliveryPorts } from "./ports.ts";
+import { recordOf } from "./record-of.ts";
+
+/** The consumer of what entities send to each other: each message is a command with a key that derives from its entry. */
+export function sendsConsumer({ runtime, journal }: DeliveryPorts): ConsumerSpec {
+  const policy = deliveryPolicy("sends", { concurrency: 64 });
+  return {
+    name: "sends",
+    start: "beginning",
+    policy,
+    pick: ({ record }) =>
+      record.entries.includes('"messages":[') ? partsOf(record, "messages").map((_, i) => i + 1) : [],
+    async run({ reference, record }) {
+      const found = await recordOf(journal, reference, record);
+      const part = found && partsOf(found.record, "messages")[found.n - 1];
+      if (!part) return undefined;
+      const { entry, place, of } = part;
+      const { entity, id, command, input } = of;
+      const cause = `${entry.id}-m${place}`;
+      const { tenant } = found.stream;
+      try {
+        const outcome = await runtime.execute({
+          entity,
+          id,
+          command,
+          ...(input !== undefined && { input }),
+          key: derivedKey({ id: cause, born: found.record.time }, ["send"]),
+          keyOrigin: "derived",
+          principal: { ...systemPrincipal, tenant },
+          deadline: runtime.system.now() + policy.timeoutMs,
+          context: {
+            correlation: entry.correlation ?? entry.id,
+            causation: cause,
+            ...(entry.trace !== undefined && { trace: entry.trace }),
+          },
+        });
+        if (!outcome.ok && !outcome.replayed) {
+          const fields = { from: found.stream, entity, id, command, code: outcome.code };
+          runtime.system.log.info(fields, `${entity}.${command}, which was sent, was rejected: ${outcome.code}`);
+        }
+      } catch (error) {
+        throw isUnknown(error) ? laterError(error) : error;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Newer code, which is being rolled out, has sent it. */
+function isUnknown(error: unknown): error is HoldfastError {
+  return isHoldfastError(error, "unknown-entity") || isHoldfastError(error, "unknown-command");
+}
+
+function laterError(error: HoldfastError): HoldfastError {
+  return new HoldfastError(error.code, error.message, { retry: "later", retryAfterMs: 5_000, cause: error });
+}

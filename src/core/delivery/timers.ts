@@ -1,0 +1,80 @@
+import { isHoldfastError } from "../errors.ts";
+import { eraseCommand, type PendingTimer } from "../journal/format.ts";
+import { derivedKey } from "../messaging/handler.ts";
+import { deliveryPolicy } from "../messaging/policy.ts";
+import { systemPrincipal } from "../runtime/authorize.ts";
+import type { ConsumerSpec } from "./consumer.ts";
+import { entriesOf } from "./events.ts";
+import type { Change, PositionedRecord } from "./port.ts";
+import type { DeliveryPorts } from "./ports.ts";
+
+/**
+ * The consumer of entities' timers. What waits is only that a timer may be due: whether it is, and what it does, the
+ * entity says when it fires. So a timer that is set anew for later or cancelled costs nothing more.
+ */
+export function timersConsumer({ runtime }: DeliveryPorts): ConsumerSpec {
+  const { system } = runtime;
+  const policy = deliveryPolicy("timers", { concurrency: 64 });
+
+  async function pending(entity: string, id: string, tenant: string, name: string): Promise<PendingTimer | undefined> {
+    try {
+      return await runtime.timer({ entity, id, principal: { ...systemPrincipal, tenant } }, name);
+    } catch (error) {
+      if (isHoldfastError(error, "erased")) return undefined;
+      throw error;
+    }
+  }
+
+  return {
+    name: "timers",
+    start: "beginning",
+    policy,
+    absorb: (positioned) => changesOf(positioned, system.now()),
+    async run({ message }) {
+      if (!message?.stream || message.name === undefined) return undefined;
+      const { name, stream } = message;
+      const { entity, id, tenant } = stream;
+      const timer = await pending(entity, id, tenant, name);
+      if (!timer) return undefined;
+      if (timer.at > system.now()) return { due: timer.at };
+      const { command, input, generation } = timer;
+      const cause = `${generation}-t${name}`;
+      try {
+        await runtime.execute({
+          entity,
+          id,
+          command,
+          ...(input !== undefined && { input }),
+          // Without a time: however late it fires, that it is pending says that it has not run.
+          key: derivedKey({ id: cause, born: undefined }, ["timer"]),
+          keyOrigin: "derived",
+          principal: { ...systemPrincipal, tenant },
+          deadline: system.now() + policy.timeoutMs,
+          context: { correlation: generation, causation: cause },
+          timer: { name, generation },
+        });
+      } catch (error) {
+        if (!isHoldfastError(error, "timer-superseded")) throw error;
+      }
+      // The command, or another one, may have set it anew.
+      const next = await pending(entity, id, tenant, name);
+      return next && { due: next.at };
+    },
+  };
+}
+
+const nothing: readonly never[] = [];
+
+function changesOf({ stream, record }: PositionedRecord, now: number): readonly Change[] {
+  const isErased = record.entries.includes(`"${eraseCommand}"`);
+  if (!isErased && !record.entries.includes('"timers":[')) return nothing;
+  const changes: Change[] = [];
+  for (const { command, timers = [] } of entriesOf(record)) {
+    if (command === eraseCommand) changes.push({ kind: "disarm", stream });
+    for (const { name, at } of timers) {
+      if (at === undefined) continue;
+      changes.push({ kind: "arm", name, stream, due: at, sequence: record.sequence, now });
+    }
+  }
+  return changes;
+}

@@ -1,0 +1,23 @@
+import type { StoredRecord } from "../journal/port.ts";
+import type { QueuedMessage, Reference } from "./port.ts";
+
+/** One item of work, and one attempt at it. */
+export interface Work {
+  /** What it refers to in the journal, if it does. */
+  readonly reference: Reference | undefined;
+  /** The record of the reference, where that was read already. */
+  readonly record?: StoredRecord;
+  /** The row that it waits in, if it does. */
+  readonly message?: QueuedMessage;
+  /** From 1. */
+  readonly attempt: number;
+  /** Aborted when the consumer is somebody else's, or closes. */
+  readonly stop: AbortSignal;
+}
+
+/** When a message is to be handled again although it was handled. */
+export interface DueAgain {
+  /** Epoch milliseconds. */
+  readonly due: number;
+  readonly body?: string;
+}

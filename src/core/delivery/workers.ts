@@ -1,0 +1,64 @@
+import { validate } from "../entity/schema.ts";
+import { HoldfastError } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import type { WorkerDefinition } from "../messaging/definition.ts";
+import { runHandler } from "../messaging/handler.ts";
+import type { ConsumerSpec } from "./consumer.ts";
+import type { DeliveryPorts } from "./ports.ts";
+
+/** The consumer of a worker's queue. Messages are foreign: nothing is believed of them. */
+export function workerConsumer({ runtime, services }: DeliveryPorts, definition: WorkerDefinition): ConsumerSpec {
+  const { policy, tenant } = definition;
+  const name = `worker:${definition.name}`;
+  return {
+    name: queueConsumer(definition.queue),
+    start: "now",
+    policy,
+    async run({ message, attempt, stop }) {
+      if (!message) return undefined;
+      const id = message.name ?? String(message.id);
+      const attributes = (message.attributes === undefined ? {} : parseJson(message.attributes)) as {
+        [name: string]: string;
+      };
+      const about = { id, attributes };
+      const input = await inputOf(definition, message.body ?? "");
+      if (definition.authorize && (await definition.authorize(input, about)) !== true) {
+        throw new HoldfastError("forbidden", `${name} may not do what message "${id}" asks for.`);
+      }
+      const key = definition.key ? String(definition.key(input)) : id;
+      const correlation = attributes["correlationid"] ?? `${definition.queue}-${id}`.slice(0, 128);
+      const trace = attributes["traceparent"];
+      const context = { correlation, causation: id.slice(0, 128), ...(trace !== undefined && { trace }) };
+      // Without a time: the same message may come again any time later.
+      const cause = { id: `${definition.queue}/${key}`, born: undefined, tenant, context };
+      await runHandler(
+        runtime,
+        services,
+        { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop },
+        (context) => definition.handle(input, { ...context, message: about }),
+      );
+      return undefined;
+    },
+  };
+}
+
+/** The consumer that a queue's messages wait at. */
+export function queueConsumer(queue: string): string {
+  return `queue:${queue}`;
+}
+
+/** @throws HoldfastError `malformed-json`, `validation-failed`: dead letters at once */
+async function inputOf({ name, input }: WorkerDefinition, body: string): Promise<unknown> {
+  const value = parseJson(body);
+  const result = await validate(input, value);
+  if (!result.issues) return result.value;
+  const [first] = result.issues;
+  const where = first?.path.length ? ` at ${first.path.join(".")}` : "";
+  throw new HoldfastError(
+    "validation-failed",
+    `The message is no input of worker "${name}"${where}: ${first?.message}`,
+    {
+      details: result.issues,
+    },
+  );
+}

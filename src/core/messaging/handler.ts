@@ -1,0 +1,143 @@
+import { hash } from "node:crypto";
+import { HoldfastError, isHoldfastError } from "../errors.ts";
+import { systemPrincipal } from "../runtime/authorize.ts";
+import { createCaller } from "../runtime/caller.ts";
+import type { CommandRequest, Context, Outcome } from "../runtime/requests.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Logger } from "../runtime/system.ts";
+import type { HandlerContext } from "./types.ts";
+
+/** What has led to a handler's run: an event, a queue's message, a tick. */
+export interface Cause {
+  /** The same at every delivery. */
+  readonly id: string;
+  /** When it happened, epoch milliseconds, if that is the same at every delivery. */
+  readonly born: number | undefined;
+  readonly tenant: string;
+  readonly context: Context;
+}
+
+/** One run of a handler. */
+export interface Attempt {
+  /** Who handles, e.g. `subscription:fulfilment`; part of the keys. */
+  readonly handler: string;
+  readonly cause: Cause;
+  /** From 1. */
+  readonly attempt: number;
+  readonly timeoutMs: number;
+  /** Aborts the run from outside. */
+  readonly stop: AbortSignal;
+  /** Makes the keys new: for a replay that is to have its effects again. */
+  readonly again?: string | undefined;
+}
+
+/**
+ * Runs a handler once. Resolves when it has returned and all its calls have been answered.
+ * @throws the first of its calls' errors that says `retry: "later"`, also if the handler has swallowed or wrapped it: such
+ * an outcome is open, and only a retry settles it; else what the handler threw, or `handler-timed-out`
+ */
+export async function runHandler<Services>(
+  runtime: Runtime,
+  services: Services,
+  attempt: Attempt,
+  handle: (context: HandlerContext<Services>) => unknown,
+): Promise<void> {
+  const { system } = runtime;
+  const { handler, cause, timeoutMs, stop } = attempt;
+  const abort = new AbortController();
+  const open = new Set<Promise<unknown>>();
+  const counts = new Map<string, number>();
+  let unsettled: HoldfastError | undefined;
+  const deadline = system.now() + timeoutMs;
+
+  async function execute(request: CommandRequest): Promise<Outcome> {
+    if (abort.signal.aborted) {
+      throw new HoldfastError("handler-finished", `${handler} calls after it has returned or run out of time.`);
+    }
+    const target = `${request.entity}\0${request.id}\0${request.command}`;
+    const n = counts.get(target) ?? 0;
+    if (request.key === undefined) counts.set(target, n + 1);
+    const key = request.key ?? derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]);
+    const principal = { ...systemPrincipal, tenant: cause.tenant };
+    const { context } = cause;
+    try {
+      return await runtime.execute({ ...request, key, keyOrigin: "derived", principal, deadline, context });
+    } catch (error) {
+      if (isHoldfastError(error, "idempotency-key-reused")) throw notDeterministic(handler, request, n, error);
+      if (isHoldfastError(error) && error.retry === "later") unsettled ??= error;
+      throw error;
+    }
+  }
+
+  function tracked(request: CommandRequest): Promise<Outcome> {
+    const outcome = execute(request);
+    const done = (): void => void open.delete(outcome);
+    open.add(outcome);
+    outcome.then(done, done);
+    return outcome;
+  }
+
+  const context: HandlerContext<Services> = {
+    call: (entity, id, options) => createCaller(tracked, entity, id, options),
+    services,
+    attempt: attempt.attempt,
+    now: system.now(),
+    signal: abort.signal,
+    log: withIds(system.log, { handler, message: cause.id, correlation: cause.context.correlation }),
+  };
+  const stopped = new HoldfastError("handler-stopped", `${handler} was stopped; the message is delivered again.`, {
+    retry: "later",
+  });
+  await new Promise<void>((resolve, reject) => {
+    const cancel = system.after(timeoutMs, () => {
+      // Where it still waits for the store, that is what is late.
+      const retry = open.size > 0 || unsettled ? "later" : "reload";
+      reject(new HoldfastError("handler-timed-out", `${handler} took longer than ${timeoutMs} ms.`, { retry }));
+    });
+    const onStop = (): void => reject(stopped);
+    stop.addEventListener("abort", onStop);
+    if (stop.aborted) onStop();
+    const run = async (): Promise<void> => {
+      try {
+        await handle(context);
+        while (open.size > 0) await Promise.allSettled(open);
+      } catch (error) {
+        throw unsettled ?? error;
+      }
+      if (unsettled) throw unsettled;
+    };
+    void run()
+      .then(resolve, reject)
+      .finally(() => {
+        cancel();
+        stop.removeEventListener("abort", onStop);
+      });
+  }).finally(() => abort.abort(stopped));
+}
+
+/**
+ * A key that is the same whenever the same cause leads to the same call, in our own form where the cause has a time:
+ * so old that its effects may be forgotten, it is refused instead of run again.
+ */
+export function derivedKey({ id, born }: Pick<Cause, "id" | "born">, parts: readonly string[]): string {
+  const digest = hash("sha256", [id, ...parts].join("\0"), "base64url").slice(0, 32);
+  return born === undefined ? `hd1.${digest}` : `hf1.${born}.${digest}`;
+}
+
+function notDeterministic(handler: string, request: CommandRequest, n: number, cause: unknown): HoldfastError {
+  const which = `call ${n + 1} of ${request.entity}.${request.command} to "${request.id}"`;
+  return new HoldfastError(
+    "handler-not-deterministic",
+    `${handler} made another ${which} at an earlier attempt. A handler must make the same calls for the same message: derive inputs from the message, not from clocks, chance or what was read in between.`,
+    { cause },
+  );
+}
+
+function withIds(log: Logger, ids: object): Logger {
+  return {
+    debug: (fields, message) => log.debug({ ...ids, ...fields }, message),
+    info: (fields, message) => log.info({ ...ids, ...fields }, message),
+    warn: (fields, message) => log.warn({ ...ids, ...fields }, message),
+    error: (fields, message) => log.error({ ...ids, ...fields }, message),
+  };
+}

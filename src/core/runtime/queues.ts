@@ -1,0 +1,68 @@
+import type { EntityDefinition } from "../entity/definition.ts";
+import type { StreamId } from "../journal/port.ts";
+import { overloaded } from "./admission.ts";
+import type { Limits } from "./limits.ts";
+import { streamKey } from "./live.ts";
+import type { Target } from "./ports.ts";
+import type { Item } from "./requests.ts";
+import type { System } from "./system.ts";
+
+/**
+ * Puts an item into the queue of its entity.
+ * @throws HoldfastError `overloaded` if too many wait there
+ */
+export type Enqueue = (definition: EntityDefinition, stream: StreamId, item: Item) => void;
+
+interface Queue extends Target {
+  readonly items: Item[];
+}
+
+/**
+ * One queue per entity that somebody waits for; entities do not wait for each other. `settle` gets what waits, in
+ * groups, one group of an entity at a time.
+ */
+export function createQueues(
+  system: System,
+  limits: Limits,
+  settle: (target: Target, group: readonly Item[]) => Promise<void>,
+): Enqueue {
+  const queues = new Map<string, Queue>();
+  /** Queues that wait for their turn to begin. */
+  const arrived: Queue[] = [];
+
+  /** What arrived in one turn of the event loop begins together, so that a journal can store it together. */
+  function drainArrived(): void {
+    for (const queue of arrived.splice(0)) void drain(queue);
+  }
+
+  async function drain(queue: Queue): Promise<void> {
+    while (queue.items.length > 0) {
+      const group = queue.items.splice(0, limits.groupMax);
+      try {
+        await settle(queue, group);
+      } catch (error) {
+        // Settled items ignore this; those that are being prepared come back, or have come back already.
+        for (const item of group) {
+          const preparing = item.kind === "command" && item.prepared === "running";
+          if (!preparing && !queue.items.includes(item)) item.reject(error);
+        }
+      }
+    }
+    queues.delete(queue.key);
+  }
+
+  return (definition, stream, item) => {
+    const key = streamKey(stream);
+    const queue = queues.get(key);
+    if (queue === undefined) {
+      const created: Queue = { definition, stream, key, items: [item] };
+      queues.set(key, created);
+      if (arrived.push(created) === 1) system.soon(drainArrived);
+      return;
+    }
+    if (queue.items.length >= limits.requestsPerEntityMax) {
+      throw overloaded(`${limits.requestsPerEntityMax} requests wait for ${definition.name} "${stream.id}" already`);
+    }
+    queue.items.push(item);
+  };
+}

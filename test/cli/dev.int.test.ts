@@ -1,0 +1,47 @@
+import { once } from "node:events";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
+import { expect, test } from "vitest";
+import { root, startCli } from "./run-cli.ts";
+
+test("dev serves the app, and serves it anew when its file changes", { timeout: 60_000 }, async () => {
+  // Within the repository, so that `holdfast` and zod resolve.
+  const folder = await mkdtemp(join(root, "test/cli/.dev-"));
+  let child: ChildProcess | undefined;
+  try {
+    await cp(join(root, "examples/shop"), folder, { recursive: true });
+    child = startCli(["dev", "--app", join(folder, "app.ts"), "--port", "0", "--data", folder]);
+    const listening = nextUrl(child);
+    const put = (url: string) =>
+      fetch(`${url}/api/cart/u1/addItem`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ productId: "A-1", name: "Anchor", quantity: 0 }),
+      }).then((response) => response.json() as Promise<{ detail: string }>);
+    expect((await put(await listening())).detail).toBe("Cannot add negative quantity to item A-1");
+    const file = join(folder, "cart.ts");
+    await writeFile(file, (await readFile(file, "utf8")).replace("Cannot add negative quantity", "Too few"));
+    expect((await put(await listening())).detail).toBe("Too few to item A-1");
+    const exited = once(child, "exit");
+    child.kill("SIGTERM");
+    await exited;
+  } finally {
+    child?.kill("SIGKILL");
+    await rm(folder, { recursive: true });
+  }
+});
+
+/** Each call waits for the next address that the child says it listens on. */
+function nextUrl(child: ChildProcess): () => Promise<string> {
+  const found: string[] = [];
+  const waiting: ((url: string) => void)[] = [];
+  child.stderr?.on("data", (chunk: Buffer) => {
+    for (const [, url = ""] of chunk.toString().matchAll(/Listening on (\S+)/g)) {
+      const next = waiting.shift();
+      if (next) next(url);
+      else found.push(url);
+    }
+  });
+  return async () => found.shift() ?? new Promise((resolve) => void waiting.push(resolve));
+}

@@ -1,0 +1,70 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { root, shopData, startCli } from "../cli/run-cli.ts";
+
+/** The project whose sessions docs/cli.md shows. */
+let project: string;
+
+/** `npx holdfast`, from the sources. */
+const npx = `npx() { shift; "${process.execPath}" --conditions=holdfast-source "${join(root, "src/cli/main.ts")}" "$@"; }`;
+
+beforeAll(async () => {
+  project = await mkdtemp(join(root, "test/docs/.generated-cli-"));
+  await mkdir(join(project, "functions"));
+  await writeFile(join(project, "functions/app.ts"), 'export { default } from "../../../../examples/shop/app.ts";');
+  await mkdir(join(project, ".holdfast"));
+  await shopData(join(project, ".holdfast"));
+});
+
+afterAll(() => rm(project, { recursive: true }));
+
+test("every session of docs/cli.md prints what the page says", { timeout: 60_000 }, async () => {
+  const page = await readFile(join(root, "docs/cli.md"), "utf8");
+  const blocks = [...page.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map(([, language, text = ""]) => ({
+    language,
+    text,
+  }));
+  const sessions = blocks.flatMap(({ language, text }, i) =>
+    language === "sh" ? [{ commands: text, output: blocks[i + 1]?.text }] : [],
+  );
+  expect(blocks).toHaveLength(2 * sessions.length);
+  for (const { commands, output } of sessions) {
+    const printed = await (commands.startsWith("npx holdfast dev") ? serve(commands) : session(commands));
+    expect(withoutIds(printed)).toBe(withoutIds(output));
+  }
+  const shown = new Set(
+    sessions.flatMap(({ commands }) => [...commands.matchAll(/holdfast (\w+)/g)].map(([, c]) => c)),
+  );
+  expect(shown).toEqual(new Set([...page.matchAll(/^## ([a-z]+)$/gm)].map(([, command]) => command)));
+});
+
+/** Ids are the same in every run, but not in every version. */
+const withoutIds = (text = ""): string => text.replaceAll(/\b[0-9a-v]{20}\b/g, "<id>");
+
+async function session(commands: string): Promise<string> {
+  const { HOLDFAST_DATA: _, ...env } = process.env;
+  const { stdout } = await promisify(execFile)("sh", ["-c", `exec 2>&1\n${npx}\n${commands}`], {
+    cwd: project,
+    env: { ...env, NO_COLOR: "1" },
+  });
+  // All times of the data are the same; what is erased now gets the page's.
+  return stdout.replaceAll(/\d{4}-\d\d-\d\dT(?!00:00:00.000Z)[\d:.]+Z/g, "2026-01-02T09:30:00.000Z");
+}
+
+/** The first line of what goes on until it is stopped, on whichever port is free. */
+async function serve(commands: string): Promise<string> {
+  const child = startCli([...commands.trim().split(" ").slice(2), "--port", "0"], { cwd: project });
+  const exited = once(child, "exit");
+  let output = "";
+  for await (const chunk of child.stderr ?? []) {
+    output += String(chunk);
+    if (output.includes("\n")) break;
+  }
+  child.kill();
+  await exited;
+  return output.replace(/:\d+ /, ":8081 ").replace(project, "/home/ada/shop");
+}
