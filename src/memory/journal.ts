@@ -1,5 +1,5 @@
 import { HoldfastError } from "../core/errors.ts";
-import type { DeadLetterStore, MessageStore, PositionedRecord } from "../core/delivery/port.ts";
+import type { DeadLetterStore, MessageStore, PositionedRecord, ReplayStore } from "../core/delivery/port.ts";
 import type { Horizon, Journal, Snapshot, StoredKey, StoredRecord, StreamId } from "../core/journal/port.ts";
 import { createMemoryMessages } from "./messages.ts";
 
@@ -15,7 +15,7 @@ interface Stream {
 }
 
 /** A journal with what waits to be delivered beside it. */
-export interface MemoryJournal extends Journal, MessageStore, DeadLetterStore {}
+export interface MemoryJournal extends Journal, MessageStore, DeadLetterStore, ReplayStore {}
 
 /**
  * A journal in this process's memory, for tests and simulations; it keeps its keys in pages, as stores without a

@@ -4,6 +4,8 @@ import type {
   DeadLetterStore,
   MessageStore,
   ParkedLane,
+  Replay,
+  ReplayStore,
   QueuedMessage,
   Reason,
 } from "../core/delivery/port.ts";
@@ -29,7 +31,7 @@ interface Row extends Omit<QueuedMessage, "failures"> {
 
 type Listener = Parameters<MessageStore["watch"]>[0];
 
-export interface MemoryMessages extends Omit<MessageStore, "recordsAfter">, DeadLetterStore {
+export interface MemoryMessages extends Omit<MessageStore, "recordsAfter">, DeadLetterStore, ReplayStore {
   notify: Listener;
   /** The stream was erased. */
   blank(stream: StreamId): void;
@@ -43,6 +45,7 @@ export function createMemoryMessages(journal: {
 }): MemoryMessages {
   const consumers = new Map<string, Consumer>();
   const rows = new Map<number, Row>();
+  const replays = new Map<string, Replay>();
   const listeners = new Set<Listener>();
   let lastId = 0;
 
@@ -99,7 +102,14 @@ export function createMemoryMessages(journal: {
         change(made.id, { due: undefined, armed: false, failures: made.failures, reason: made.reason });
         break;
       case "dead":
-        add({ ...plain, ...made.message, failures: made.failures, reason: made.reason, due: undefined });
+        add({
+          ...plain,
+          ...made.message,
+          consumer: made.consumer ?? consumer,
+          failures: made.failures,
+          reason: made.reason,
+          due: undefined,
+        });
         break;
       case "arm": {
         const { name, stream, due, sequence, now } = made;
@@ -119,6 +129,14 @@ export function createMemoryMessages(journal: {
         for (const row of rows.values()) {
           if (row.consumer === consumer && row.due !== undefined && isOf(row, made.stream)) rows.delete(row.id);
         }
+        break;
+      case "replayed": {
+        const { id, handled = 0, skipped = 0, finished } = made;
+        const replay = replays.get(id);
+        if (!replay) break;
+        const counts = { handled: replay.handled + handled, skipped: replay.skipped + skipped };
+        replays.set(id, { ...replay, ...counts, ...(finished !== undefined && { finished }) });
+      }
     }
   }
 
@@ -199,6 +217,15 @@ export function createMemoryMessages(journal: {
       const dead = ids.filter((id) => rows.has(id) && rows.get(id)?.due === undefined);
       for (const id of dead) rows.delete(id);
       return dead.length;
+    },
+    async addReplay(request) {
+      replays.set(request.id, { ...request, through: journal.head(), position: 0, handled: 0, skipped: 0 });
+      notify("messages");
+    },
+    async replays(which) {
+      return [...replays.values()]
+        .filter(({ finished }) => which === undefined || finished === undefined)
+        .map((replay) => ({ ...replay, position: consumers.get(`replay:${replay.id}`)?.position ?? 0 }));
     },
     blank(stream) {
       for (const row of rows.values()) {

@@ -1,6 +1,6 @@
 import type { App } from "../core/entity/app.ts";
 import { createDelivery, type Delivery, type OutgoingMessage } from "../core/delivery/delivery.ts";
-import { isMessageStore, type DeadLetterStore, type MessageStore } from "../core/delivery/port.ts";
+import { isMessageStore, type DeadLetterStore, type MessageStore, type ReplayStore } from "../core/delivery/port.ts";
 import type { Journal } from "../core/journal/port.ts";
 import type { Limits } from "../core/runtime/limits.ts";
 import { createRuntime, type Runtime } from "../core/runtime/runtime.ts";
@@ -24,7 +24,7 @@ export interface TestApp<J extends Journal = Journal> extends Runtime {
 }
 
 /** The app in memory, with a clock that the test moves: `await app.call(cart, "u1").addItem({ ... })`. */
-export function createTestApp<Services, J extends Journal = Journal & MessageStore & DeadLetterStore>(
+export function createTestApp<Services, J extends Journal = Journal & MessageStore & DeadLetterStore & ReplayStore>(
   app: App<unknown, Services>,
   options: TestAppOptions<Services, J> = {},
 ): TestApp<J> {

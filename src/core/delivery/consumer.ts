@@ -6,7 +6,7 @@ import { createLanes, type Lane, type Parked } from "./lanes.ts";
 import type { Change, MessageStore, PositionedRecord, QueuedMessage, Reason, Reference, Taken } from "./port.ts";
 import { createProgress, leaseMs } from "./progress.ts";
 import { reasonOf } from "./reason.ts";
-import type { DueAgain, Work } from "./work.ts";
+import type { Done, DueAgain, Work } from "./work.ts";
 
 /** What became of an attempt. */
 type Result =
@@ -36,6 +36,10 @@ export interface ConsumerSpec {
   readonly name: string;
   readonly start: "now" | "beginning";
   readonly policy: DeliveryPolicy;
+  /** It is over when all up to that position is done. */
+  readonly end?: { readonly position: number; readonly changes: () => readonly Change[] };
+  /** Where its dead letters are redriven to; default: to itself. */
+  readonly deadLetters?: { readonly consumer: string; readonly again: string | undefined };
   /** Which parts of a record it handles, from 1, ascending. Asked about every record of the journal: cheap where there are none. */
   readonly pick?: (record: Omit<PositionedRecord, "position">) => readonly number[];
   /** What it only notes of a record. */
@@ -48,7 +52,7 @@ export interface ConsumerSpec {
    * Handles one. A waiting message is removed afterwards, unless the answer says when it is due again.
    * @throws what makes it be tried again, or dead-lettered
    */
-  readonly run: (work: Work) => Promise<DueAgain | undefined>;
+  readonly run: (work: Work) => Promise<Done | undefined>;
 }
 
 export interface ConsumerPorts {
@@ -99,6 +103,9 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   let again = false;
   let messagesAt = 0;
   let handled = false;
+  let over = false;
+  /** Reading on was left for lack of room. */
+  let full = false;
   let closing = false;
   let cancelSleep = (): void => {};
   let cancelRenewal: (() => void) | undefined;
@@ -116,7 +123,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       wake("messages");
     },
     onStored(changes) {
-      for (const change of changes) if ("id" in change) rows.delete(change.id);
+      for (const change of changes) if ("id" in change && change.kind !== "replayed") rows.delete(change.id);
       if (changes.some(makesDue)) wake("messages");
       lanes.pump();
     },
@@ -212,11 +219,15 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   /** Reads on to the end of the journal, as far as there is room. */
   async function readOn(): Promise<void> {
     if (!pick && !absorb) return;
-    while (hasRoom()) {
+    const end = spec.end?.position ?? Infinity;
+    for (;;) {
+      full = !hasRoom();
+      if (full) return;
       const { signal } = stop;
-      const records = await store.recordsAfter(cursor.read, batchMax);
+      const records = cursor.read >= end ? nothing : await store.recordsAfter(cursor.read, batchMax);
       for (const positioned of records) {
         if (signal.aborted) return;
+        if (positioned.position > end) break;
         const picked = pick?.(positioned) ?? nothing;
         const absorbed = absorb?.(positioned) ?? nothing;
         if (picked.length + absorbed.length > 0) {
@@ -229,10 +240,20 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
         }
         cursor.readTo(positioned.position);
       }
-      if (records.length === 0 || signal.aborted) return;
+      if (signal.aborted) return;
+      if (records.length < batchMax) await endIfOver();
+      if (records.length === 0) return;
       lanes.pump();
       if (cursor.done - progress.stored >= idleRecordsMax && (await progress.own())) progress.flush();
     }
+  }
+
+  async function endIfOver(): Promise<void> {
+    if (!spec.end || cursor.done < spec.end.position || lanes.size > 0 || over) return;
+    if (!(await progress.own())) return;
+    over = true;
+    progress.note(...spec.end.changes());
+    progress.flush();
   }
 
   function hasRoom(): boolean {
@@ -269,7 +290,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     }
     if (signal.aborted) return;
     progress.flush();
-    if (cursor.open < itemsMax / 2) wake("records");
+    if (spec.end || (full && cursor.open < itemsMax / 2)) wake("records");
   }
 
   async function serveItem(lane: Lane, signal: AbortSignal): Promise<void> {
@@ -366,8 +387,9 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   ): Promise<Result> {
     handled = true;
     try {
-      const again = await spec.run({ ...work, attempt: (before?.attempts ?? 0) + 1, stop: signal });
-      return { kind: "done", failures: undefined, due: again?.due, body: again?.body };
+      const done = await spec.run({ ...work, attempt: (before?.attempts ?? 0) + 1, stop: signal });
+      if (done?.changes && !signal.aborted) progress.note(...done.changes);
+      return { kind: "done", failures: undefined, due: done?.again?.due, body: done?.again?.body };
     } catch (error) {
       const now = system.now();
       const verdict = verdictOf(error, before, policy, now, system.random);
@@ -386,7 +408,9 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   }
 
   function noteDead({ stream, sequence, n }: Reference, { failures, reason }: Result & { kind: "dead" }): void {
-    progress.note({ kind: "dead", message: { stream, sequence, n, created: system.now() }, failures, reason });
+    const { consumer, again } = spec.deadLetters ?? {};
+    const message = { stream, sequence, n, created: system.now(), ...(again !== undefined && { again }) };
+    progress.note({ kind: "dead", consumer, message, failures, reason });
   }
 
   function park(lane: Lane, parked: Parked): void {

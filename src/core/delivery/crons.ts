@@ -41,12 +41,12 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
       // A redriven tick has no name: it is run once, as it is.
       const isPlan = message.name !== undefined;
       if (isPlan && message.failures === undefined) {
-        if (planned.cron !== cron || planned.zone !== zone) return after(now);
-        if (planned.tick > now) return { due: planned.tick };
+        if (planned.cron !== cron || planned.zone !== zone) return { again: after(now) };
+        if (planned.tick > now) return { again: { due: planned.tick } };
         const latest = tickOf(planned.tick, now);
-        if (latest === undefined) return after(now);
+        if (latest === undefined) return { again: after(now) };
         // Noted first, so that every attempt is at the same tick.
-        if (latest !== planned.tick) return { due: latest, body: bodyOf(latest) };
+        if (latest !== planned.tick) return { again: { due: latest, body: bodyOf(latest) } };
       }
       const { tick } = planned;
       const id = `${definition.name}@${isoTime(tick)}`;
@@ -57,7 +57,7 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
         { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop },
         (context) => definition.handle({ ...context, tick }),
       );
-      return isPlan ? after(Math.max(now, tick)) : undefined;
+      return isPlan ? { again: after(Math.max(now, tick)) } : undefined;
     },
   };
 }

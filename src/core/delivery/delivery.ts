@@ -1,9 +1,10 @@
 import { HoldfastError } from "../errors.ts";
 import type { Journal } from "../journal/port.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { createConsumer } from "./consumer.ts";
+import { createConsumer, type Consumer } from "./consumer.ts";
 import { cronConsumer } from "./crons.ts";
-import type { MessageStore } from "./port.ts";
+import type { MessageStore, ReplayStore } from "./port.ts";
+import { replayConsumer } from "./replays.ts";
 import { sendsConsumer } from "./sends.ts";
 import { subscriptionConsumer } from "./subscriptions.ts";
 import { timersConsumer } from "./timers.ts";
@@ -35,7 +36,7 @@ export const messageBytesMax: number = 256 * 1024;
 
 export function createDelivery(
   runtime: Runtime,
-  options: { readonly store: MessageStore; readonly journal: Journal; readonly services: unknown },
+  options: { readonly store: MessageStore & ReplayStore; readonly journal: Journal; readonly services: unknown },
 ): Delivery {
   const { store, journal, services } = options;
   const { app, system } = runtime;
@@ -48,14 +49,48 @@ export function createDelivery(
     ...[...app.timers.values()].map((definition) => cronConsumer(ports, definition)),
   ];
   const consumers = specs.map((spec) => createConsumer(spec, { store, journal, system }));
+  const replays = new Map<string, Consumer>();
   let stopWatching = (): void => {};
+  let closing = false;
+  let looking = Promise.resolve();
+
+  const all = (): readonly Consumer[] => [...consumers, ...replays.values()];
+
+  /** Begins the replays that were asked for, and lets go of those that are over. */
+  function lookForReplays(): Promise<void> {
+    // One after the other: what an earlier look has seen may be out of date.
+    looking = looking.then(look, look);
+    return looking;
+  }
+
+  async function look(): Promise<void> {
+    const unfinished = new Map((await store.replays("unfinished")).map((replay) => [replay.id, replay]));
+    for (const [id, consumer] of replays) {
+      if (unfinished.has(id)) continue;
+      replays.delete(id);
+      await consumer.close(0);
+    }
+    for (const [id, replay] of unfinished) {
+      const definition = app.subscriptions.get(replay.subscription);
+      if (closing || !definition || replays.has(id)) continue;
+      const consumer = createConsumer(replayConsumer(ports, definition, replay), { store, journal, system });
+      replays.set(id, consumer);
+      await consumer.start();
+    }
+  }
+
+  function lookLater(): void {
+    lookForReplays().catch((error: unknown) => system.log.warn({ error }, "replays could not be looked for"));
+  }
 
   return {
     async start() {
       stopWatching = store.watch((what) => {
-        for (const consumer of consumers) consumer.wake(what);
+        for (const consumer of all()) consumer.wake(what);
+        if (what === "messages") lookLater();
       });
       await Promise.all(consumers.map((consumer) => consumer.start()));
+      await lookForReplays();
     },
     async send(queue, { id = system.newId(), body, attributes }) {
       const bytes = Buffer.byteLength(body) + (attributes ? Buffer.byteLength(JSON.stringify(attributes)) : 0);
@@ -75,13 +110,15 @@ export function createDelivery(
       return id;
     },
     async idle() {
+      await lookForReplays();
       let handled: readonly boolean[];
-      do handled = await Promise.all(consumers.map((consumer) => consumer.idle()));
+      do handled = await Promise.all(all().map((consumer) => consumer.idle()));
       while (handled.includes(true));
     },
     async close(timeoutMs) {
+      closing = true;
       stopWatching();
-      await Promise.all(consumers.map((consumer) => consumer.close(timeoutMs)));
+      await Promise.all(all().map((consumer) => consumer.close(timeoutMs)));
     },
   };
 }

@@ -47,6 +47,7 @@ export interface Lanes {
   readonly active: number;
   readonly waiting: number;
   readonly parked: number;
+  readonly size: number;
 }
 
 /** @param run handles the lane's next item; never rejects */
@@ -111,6 +112,9 @@ export function createLanes(options: {
     },
     get waiting() {
       return ready.length;
+    },
+    get size() {
+      return lanes.size;
     },
     get parked() {
       let parked = 0;

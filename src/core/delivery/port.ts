@@ -69,6 +69,8 @@ export type Change =
   /** Adds a dead message. */
   | {
       readonly kind: "dead";
+      /** Where it is redriven to; absent: to the consumer that settles. */
+      readonly consumer?: string | undefined;
       readonly message: Omit<QueuedMessage, "id" | "failures">;
       readonly failures: Failures;
       readonly reason: Reason;
@@ -86,7 +88,16 @@ export type Change =
   /** Makes the one message of that name, or brings it forward unless it is failing. */
   | { readonly kind: "plan"; readonly name: string; readonly due: number; readonly body: string; readonly now: number }
   /** Removes all messages of a stream. */
-  | { readonly kind: "disarm"; readonly stream: StreamId };
+  | { readonly kind: "disarm"; readonly stream: StreamId }
+  /** Counts what a replay has done; with `finished`, ends it. */
+  | {
+      readonly kind: "replayed";
+      readonly id: string;
+      readonly handled?: number;
+      readonly skipped?: number;
+      /** Epoch milliseconds. */
+      readonly finished?: number;
+    };
 
 /** What a consumer owns while its lease lasts. */
 export interface Taken {
@@ -162,6 +173,40 @@ export interface MessageStore {
   ): Promise<void>;
 }
 
+/** Which events a subscription is to handle once more. */
+export interface ReplayRequest {
+  /** Unique; 20 characters. */
+  readonly id: string;
+  readonly subscription: string;
+  /** Of one entity type only. */
+  readonly entity?: string | undefined;
+  /** Committed at that time or later, epoch milliseconds. */
+  readonly since?: number | undefined;
+  /** With new keys: effects happen again, however old the events. */
+  readonly again: boolean;
+  /** Epoch milliseconds. */
+  readonly created: number;
+}
+
+export interface Replay extends ReplayRequest {
+  /** Handles the journal up to this position: its end when the replay was asked for. */
+  readonly through: number;
+  /** How far it got. */
+  readonly position: number;
+  readonly handled: number;
+  /** Events so old that their effects may be forgotten. */
+  readonly skipped: number;
+  /** Epoch milliseconds; absent: under way. */
+  readonly finished?: number;
+}
+
+/** Where replays stand. Whoever delivers looks for them whenever `watch` calls with `messages`. */
+export interface ReplayStore {
+  addReplay(request: ReplayRequest): Promise<void>;
+  /** All of them, the oldest first; `unfinished`: those under way. */
+  replays(which?: "unfinished"): Promise<readonly Replay[]>;
+}
+
 /** A message that was given up. */
 export interface DeadLetter extends QueuedMessage {
   readonly consumer: string;
@@ -184,6 +229,6 @@ export interface DeadLetterStore {
 }
 
 /** Whether a journal is a message store, too. */
-export function isMessageStore<J extends object>(journal: J): journal is J & MessageStore {
+export function isMessageStore<J extends object>(journal: J): journal is J & MessageStore & ReplayStore {
   return "recordsAfter" in journal && "settle" in journal;
 }

@@ -19,7 +19,7 @@ export function subscriptionConsumer(
   definition: SubscriptionDefinition,
 ): ConsumerSpec {
   const { wants, policy, handle } = definition;
-  const name = `subscription:${definition.name}`;
+  const name = subscriptionName(definition.name);
   const interests = new Map(
     [...wants].map(([entity, types]) => [entity, createInterest(runtime.app.entities.get(entity), types)]),
   );
@@ -29,7 +29,7 @@ export function subscriptionConsumer(
     start: definition.from,
     policy,
     pick: ({ stream, record }) => interests.get(stream.entity)?.(record) ?? nothing,
-    async run({ reference, record, message, attempt, stop }) {
+    async run({ reference, record, message, attempt, stop, again = message?.again }) {
       const found = await recordOf(journal, reference, record);
       if (!found) return undefined;
       const { stream, record: stored } = found;
@@ -52,11 +52,16 @@ export function subscriptionConsumer(
       };
       const context = { correlation, causation: id, ...(entry.trace !== undefined && { trace: entry.trace }) };
       const cause = { id, born: stored.time, tenant, context };
-      const run = { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, again: message?.again };
+      const run = { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, again };
       await runHandler(runtime, services, run, (context) => handle(event, context));
       return undefined;
     },
   };
+}
+
+/** The consumer of a subscription; also the handler's name in keys, so that a replay has the same. */
+export function subscriptionName(subscription: string): string {
+  return `subscription:${subscription}`;
 }
 
 /** Which of a record's events are wanted. */

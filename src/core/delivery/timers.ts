@@ -36,7 +36,7 @@ export function timersConsumer({ runtime }: DeliveryPorts): ConsumerSpec {
       const { entity, id, tenant } = stream;
       const timer = await pending(entity, id, tenant, name);
       if (!timer) return undefined;
-      if (timer.at > system.now()) return { due: timer.at };
+      if (timer.at > system.now()) return { again: { due: timer.at } };
       const { command, input, generation } = timer;
       const cause = `${generation}-t${name}`;
       try {
@@ -58,7 +58,7 @@ export function timersConsumer({ runtime }: DeliveryPorts): ConsumerSpec {
       }
       // The command, or another one, may have set it anew.
       const next = await pending(entity, id, tenant, name);
-      return next && { due: next.at };
+      return next && { again: { due: next.at } };
     },
   };
 }

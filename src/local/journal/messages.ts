@@ -8,6 +8,8 @@ import type {
   ParkedLane,
   QueuedMessage,
   Reason,
+  Replay,
+  ReplayRequest,
   Taken,
 } from "../../core/delivery/port.ts";
 import type { Failures } from "../../core/messaging/policy.ts";
@@ -24,6 +26,8 @@ export interface MessageRows {
   dead(consumer: string | undefined, after: number, limit: number): readonly DeadLetter[];
   redrive(id: number, now: number): boolean;
   drop(id: number): boolean;
+  addReplay(request: ReplayRequest): void;
+  replays(which: "unfinished" | undefined): readonly Replay[];
   /** The stream was erased. */
   blank(stream: number): void;
 }
@@ -104,7 +108,7 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
         } = message;
         const number = stream ? streams.findOrInsert(stream).number : 0;
         sql.addDead.run(
-          consumer,
+          change.consumer ?? consumer,
           number,
           sequence,
           n,
@@ -129,6 +133,11 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
         break;
       case "disarm":
         sql.disarm.run(consumer, streams.findOrInsert(change.stream).number);
+        break;
+      case "replayed": {
+        const { id, handled = 0, skipped = 0, finished = null } = change;
+        sql.replayed.run(handled, skipped, finished, id);
+      }
     }
   }
 
@@ -163,6 +172,10 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
       })),
     redrive: (id, now) => sql.redrive.run(now, id).changes === 1,
     drop: (id) => sql.drop.run(id).changes === 1,
+    addReplay({ id, subscription, entity = null, since = null, again, created }) {
+      sql.addReplay.run(id, subscription, entity, since, again ? 1 : 0, created);
+    },
+    replays: (which) => sql.replays.all(which === undefined ? 1 : 0).map(replayOf),
     blank: (stream) => void sql.blankReasons.run(stream),
   };
 }
@@ -182,6 +195,22 @@ function queuedMessage(row: Row): QueuedMessage {
     ...(row["attributes"] != null && { attributes: String(row["attributes"]) }),
     ...(row["again"] != null && { again: String(row["again"]) }),
     ...(failures && { failures }),
+  };
+}
+
+function replayOf(row: Row): Replay {
+  return {
+    id: String(row["id"]),
+    subscription: String(row["subscription"]),
+    ...(row["entity"] != null && { entity: String(row["entity"]) }),
+    ...(row["since"] != null && { since: Number(row["since"]) }),
+    again: row["again"] === 1,
+    created: Number(row["created"]),
+    through: Number(row["through"]),
+    position: Number(row["position"]),
+    handled: Number(row["handled"]),
+    skipped: Number(row["skipped"]),
+    ...(row["finished"] != null && { finished: Number(row["finished"]) }),
   };
 }
 
@@ -261,6 +290,17 @@ function prepareMessages(db: DatabaseSync) {
       "UPDATE messages SET due = ?, attempts = NULL, since = NULL, reason = NULL WHERE id = ? AND due IS NULL",
     ),
     drop: db.prepare("DELETE FROM messages WHERE id = ? AND due IS NULL"),
+    replayed: db.prepare(
+      "UPDATE replays SET handled = handled + ?, skipped = skipped + ?, finished = ifnull(?, finished) WHERE id = ?",
+    ),
+    addReplay: db.prepare(
+      `INSERT INTO replays (id, subscription, entity, since, again, created, through)
+       VALUES (?, ?, ?, ?, ?, ?, ifnull((SELECT max(position) FROM records), 0))`,
+    ),
+    replays: db.prepare(
+      `SELECT r.*, ifnull(c.position, 0) AS position FROM replays r LEFT JOIN consumers c ON c.name = 'replay:' || r.id
+       WHERE finished IS NULL OR ? = 1 ORDER BY created, id`,
+    ),
     blankReasons: db.prepare(
       `UPDATE messages SET reason = '{"code":"erased","message":""}' WHERE stream = ? AND reason IS NOT NULL`,
     ),

@@ -10,6 +10,7 @@ import { HoldfastError } from "../../core/errors.ts";
  * - `keys`: the key index. `derived` is not stored: the hash tells the kinds apart.
  * - `snapshots`: one row per stream; the horizons only ever grow.
  * - `consumers`: how far each one has come in the order of commits, and who owns it until when.
+ * - `replays`: what a subscription is to handle once more, as the consumer `replay:<id>`, and how far that got.
  * - `messages`: what waits for its time or its next attempt (`due`), and dead letters (no `due`). `parked`: from there on
  *   the row's stream is not the cursor's. `armed`: the only one of its name and stream. Stream 0: none.
  */
@@ -50,8 +51,19 @@ const steps: readonly string[] = [
      name TEXT PRIMARY KEY,
      position INTEGER NOT NULL,
      owner TEXT NOT NULL,
-     until INTEGER NOT NULL,
-     replay TEXT
+     until INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE replays (
+     id TEXT PRIMARY KEY,
+     subscription TEXT NOT NULL,
+     entity TEXT,
+     since INTEGER,
+     again INTEGER NOT NULL,
+     created INTEGER NOT NULL,
+     through INTEGER NOT NULL,
+     handled INTEGER NOT NULL DEFAULT 0,
+     skipped INTEGER NOT NULL DEFAULT 0,
+     finished INTEGER
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE messages (
      id INTEGER PRIMARY KEY AUTOINCREMENT,

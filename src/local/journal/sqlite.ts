@@ -1,4 +1,4 @@
-import type { DeadLetterStore, MessageStore } from "../../core/delivery/port.ts";
+import type { DeadLetterStore, MessageStore, ReplayStore } from "../../core/delivery/port.ts";
 import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
 import type { Append, AppendResult, Journal, Snapshot, StoredRecord } from "../../core/journal/port.ts";
 import { isBusy, translated } from "./errors.ts";
@@ -19,7 +19,7 @@ export interface SqliteStats {
 }
 
 /** A journal with what waits to be delivered beside it. */
-export interface SqliteJournal extends Journal, MessageStore, DeadLetterStore {
+export interface SqliteJournal extends Journal, MessageStore, DeadLetterStore, ReplayStore {
   stats(): SqliteStats;
   /** Waits for pending writes, then closes the file. Repeatable; every other call fails afterwards. */
   close(): Promise<void>;
@@ -249,6 +249,12 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
         return ids.filter((id) => messages.redrive(id, now)).length;
       }),
     drop: (ids) => write(() => ids.filter((id) => messages.drop(id)).length),
+    addReplay: (request) =>
+      write(() => {
+        messages.addReplay(request);
+        messagesCame = true;
+      }),
+    replays: (which) => read(() => messages.replays(which)),
     stats: () => ({ transactions: group.transactions(), recordsRead }),
     close() {
       watchers.stop();
