@@ -1,3 +1,4 @@
+export { diagram } from "./core/diagram.ts";
 export type { App, AppParts, AppSpec, Holdfast } from "./core/entity/app.ts";
 export { holdfast } from "./core/entity/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
@@ -33,7 +34,8 @@ export type { JsonValue } from "./core/json.ts";
 export { decodeKeyPage, encodeKeyPage } from "./core/journal/format.ts";
 export { formatKey } from "./core/journal/keys.ts";
 export type * from "./core/journal/port.ts";
-export type { Delivery, OutgoingMessage } from "./core/delivery/delivery.ts";
+export type { Delivery } from "./core/delivery/delivery.ts";
+export type { OutgoingMessage } from "./core/delivery/outgoing.ts";
 export { createDelivery } from "./core/delivery/delivery.ts";
 export type * from "./core/delivery/port.ts";
 export type { Envelope } from "./core/messaging/envelope.ts";

@@ -23,7 +23,12 @@ export function wholeNumber(min: number, max: number): (value: string, previous:
   };
 }
 
-const checkedEntity = checked((value) => checkName("Entity", value));
+/** A parser for names of that kind. */
+export function checkedName(kind: string): (value: string) => string {
+  return checked((value) => checkName(kind, value));
+}
+
+const checkedEntity = checkedName("Entity");
 
 export const entityArgument: Argument = new Argument("<entity>").argParser(checkedEntity);
 export const idArgument: Argument = new Argument("<id>").argParser(checked(checkId));

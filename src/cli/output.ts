@@ -25,3 +25,19 @@ function written(stream: NodeJS.WriteStream, text: string): Promise<void> {
     stream.write(text, (error) => void (error ?? resolve()));
   });
 }
+
+/** Foreign text without what would steer the terminal: control characters are spelt out, lines stay lines. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** A count that goes on, for who looks on: `120 events`, on a terminal only. Called without a number it ends the line. */
+export function progress(what: string): (count?: number) => void {
+  let isShown = false;
+  return (count) => {
+    if (!process.stderr.isTTY) return;
+    if (count !== undefined) process.stderr.write(`\r${count} ${what}`);
+    else if (isShown) process.stderr.write("\n");
+    isShown = true;
+  };
+}

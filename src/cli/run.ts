@@ -1,17 +1,31 @@
 import { Command, CommanderError } from "commander";
 import { isHoldfastError } from "../index.ts";
 import { CliError } from "./cli-error.ts";
+import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDev } from "./commands/dev.ts";
+import { addDiagram } from "./commands/diagram.ts";
 import { addErase } from "./commands/erase.ts";
 import { addEvents } from "./commands/events.ts";
 import { addExport } from "./commands/export.ts";
 import { addList } from "./commands/list.ts";
 import { addManifest } from "./commands/manifest.ts";
 import { addOpenApi } from "./commands/openapi.ts";
+import { addSend } from "./commands/send.ts";
 import { endWithReaders, flush } from "./output.ts";
 
 /** In the order in which the help shows them. */
-const commands = [addDev, addEvents, addList, addExport, addErase, addOpenApi, addManifest];
+const commands = [
+  addDev,
+  addEvents,
+  addList,
+  addExport,
+  addErase,
+  addDeadLetters,
+  addSend,
+  addOpenApi,
+  addManifest,
+  addDiagram,
+];
 
 /** Runs the command that the arguments name and ends the process: nothing that an app has started keeps it. */
 export async function run(version: string): Promise<never> {

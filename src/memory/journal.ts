@@ -92,10 +92,11 @@ export function createMemoryJournal(): MemoryJournal {
           `Record ${record.sequence - 1}, behind which an append belongs, is not there.`,
         );
       }
-      records.push(Object.freeze({ ...record }));
+      const stored = Object.freeze({ ...record });
+      records.push(stored);
       commits.push({ stream, found, sequence: record.sequence });
       positions.push(commits.length);
-      messages.notify("records");
+      messages.notify("records", [{ position: commits.length, stream, record: stored }]);
       return "stored";
     },
     async record(stream, sequence) {

@@ -6,6 +6,7 @@ import type {
   ParkedLane,
   Replay,
   ReplayStore,
+  StoreListener,
   QueuedMessage,
   Reason,
 } from "../core/delivery/port.ts";
@@ -29,10 +30,8 @@ interface Row extends Omit<QueuedMessage, "failures"> {
   readonly reason?: Reason;
 }
 
-type Listener = Parameters<MessageStore["watch"]>[0];
-
 export interface MemoryMessages extends Omit<MessageStore, "recordsAfter">, DeadLetterStore, ReplayStore {
-  notify: Listener;
+  readonly notify: StoreListener;
   /** The stream was erased. */
   blank(stream: StreamId): void;
 }
@@ -46,11 +45,11 @@ export function createMemoryMessages(journal: {
   const consumers = new Map<string, Consumer>();
   const rows = new Map<number, Row>();
   const replays = new Map<string, Replay>();
-  const listeners = new Set<Listener>();
+  const listeners = new Set<StoreListener>();
   let lastId = 0;
 
-  const notify: Listener = (what) => {
-    for (const listener of listeners) listener(what);
+  const notify: StoreListener = (what, records) => {
+    for (const listener of listeners) listener(what, records);
   };
 
   function add(row: Omit<Row, "id">): void {

@@ -1,5 +1,6 @@
 import type { App } from "../core/entity/app.ts";
-import { createDelivery, type Delivery, type OutgoingMessage } from "../core/delivery/delivery.ts";
+import { createDelivery, type Delivery } from "../core/delivery/delivery.ts";
+import type { OutgoingMessage } from "../core/delivery/outgoing.ts";
 import { isMessageStore, type DeadLetterStore, type MessageStore, type ReplayStore } from "../core/delivery/port.ts";
 import type { Journal } from "../core/journal/port.ts";
 import type { Limits } from "../core/runtime/limits.ts";

@@ -34,7 +34,8 @@ function readManifest(file: string): Manifest {
   } catch {
     throw new CliError(`${file} is not JSON.`, 2);
   }
-  if (found?.format !== 1 || typeof found.entities !== "object") {
+  const parts = [found?.entities, found?.subscriptions, found?.workers, found?.timers];
+  if (found?.format !== 1 || parts.some((part) => typeof part !== "object" || part === null)) {
     throw new CliError(`${file} is no manifest of a version that this holdfast knows.`, 2);
   }
   // As far as a value can be checked: `manifest` is the only one to write this format.

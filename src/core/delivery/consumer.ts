@@ -3,7 +3,16 @@ import { verdictOf, type DeliveryPolicy, type Failures } from "../messaging/poli
 import type { System } from "../runtime/system.ts";
 import { createCursor } from "./cursor.ts";
 import { createLanes, type Lane, type Parked } from "./lanes.ts";
-import type { Change, MessageStore, PositionedRecord, QueuedMessage, Reason, Reference, Taken } from "./port.ts";
+import type {
+  Change,
+  MessageStore,
+  PositionedRecord,
+  QueuedMessage,
+  Reason,
+  Reference,
+  StoreListener,
+  Taken,
+} from "./port.ts";
 import { createProgress, leaseMs } from "./progress.ts";
 import { reasonOf } from "./reason.ts";
 import type { Done, DueAgain, Work } from "./work.ts";
@@ -65,8 +74,8 @@ export interface Consumer {
   readonly name: string;
   /** Registers it, so that nothing that is committed afterwards is missed, and begins. */
   start(): Promise<void>;
-  /** Looks for work; `messages`: among what waits in rows, too. */
-  wake(what: "records" | "messages"): void;
+  /** Looks for work; `messages`: among what waits in rows, too. Records that are at hand need not be read. */
+  readonly wake: StoreListener;
   /** Resolves when nothing is left that is due; true if anything was handled since the last call. */
   idle(): Promise<boolean>;
   /** Begins nothing more, waits that long for what runs, stores how far it got. */
@@ -109,6 +118,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   let closing = false;
   let cancelSleep = (): void => {};
   let cancelRenewal: (() => void) | undefined;
+  const end = spec.end?.position ?? Infinity;
   const whenQuiet: (() => void)[] = [];
 
   const progress = createProgress({
@@ -134,7 +144,11 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     now: system.now,
     mayRun: () => !closing && progress.isOwner(),
     run: serve,
-    onEnded: checkQuiet,
+    onEnded() {
+      // That may have been the last of it.
+      if (spec.end && !over) wake("records");
+      checkQuiet();
+    },
   });
 
   /** What is in memory is worthless. */
@@ -159,14 +173,22 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
 
   // Looking for work.
 
-  function wake(what: "records" | "messages"): void {
-    if (closing) return;
+  function wake(what: "records" | "messages", records?: readonly PositionedRecord[]): void {
+    if (closing || (records && take(records))) return;
     if (what === "messages") messagesAt = 0;
     again = true;
     turning ??= turn().finally(() => {
       turning = undefined;
       checkQuiet();
     });
+  }
+
+  /** Takes records that follow what was read. False if there is more to it: then they are read like all others. */
+  function take(records: readonly PositionedRecord[]): boolean {
+    if (turning || records[0]?.position !== cursor.read + 1 || cursor.read >= end || !hasRoom()) return false;
+    for (const positioned of records) if (!pickFrom(positioned)) return false;
+    lanes.pump();
+    return cursor.done - progress.stored < idleRecordsMax;
   }
 
   async function turn(): Promise<void> {
@@ -219,7 +241,6 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   /** Reads on to the end of the journal, as far as there is room. */
   async function readOn(): Promise<void> {
     if (!pick && !absorb) return;
-    const end = spec.end?.position ?? Infinity;
     for (;;) {
       full = !hasRoom();
       if (full) return;
@@ -228,17 +249,9 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       for (const positioned of records) {
         if (signal.aborted) return;
         if (positioned.position > end) break;
-        const picked = pick?.(positioned) ?? nothing;
-        const absorbed = absorb?.(positioned) ?? nothing;
-        if (picked.length + absorbed.length > 0) {
-          if (!progress.isOwner() && !(await progress.own())) return;
-          if (absorbed.length > 0) {
-            progress.note(...absorbed);
-            progress.flush();
-          }
-          for (const n of picked) enqueue(positioned, n);
-        }
-        cursor.readTo(positioned.position);
+        if (pickFrom(positioned)) continue;
+        if (!(await progress.own())) return;
+        pickFrom(positioned);
       }
       if (signal.aborted) return;
       if (records.length < batchMax) await endIfOver();
@@ -248,8 +261,24 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     }
   }
 
+  /** False if there is something to do and the consumer is not ours. */
+  function pickFrom(positioned: PositionedRecord): boolean {
+    const picked = pick?.(positioned) ?? nothing;
+    const absorbed = absorb?.(positioned) ?? nothing;
+    if (picked.length + absorbed.length > 0) {
+      if (!progress.isOwner()) return false;
+      if (absorbed.length > 0) {
+        progress.note(...absorbed);
+        progress.flush();
+      }
+      for (const n of picked) enqueue(positioned, n);
+    }
+    cursor.readTo(positioned.position);
+    return true;
+  }
+
   async function endIfOver(): Promise<void> {
-    if (!spec.end || cursor.done < spec.end.position || lanes.size > 0 || over) return;
+    if (!spec.end || cursor.done < end || lanes.size > 0 || over) return;
     if (!(await progress.own())) return;
     over = true;
     progress.note(...spec.end.changes());
@@ -289,8 +318,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       park(lane, { ...lane.parked, retryAt: system.now() + 1_000 });
     }
     if (signal.aborted) return;
-    progress.flush();
-    if (spec.end || (full && cursor.open < itemsMax / 2)) wake("records");
+    progress.flushSoon();
+    if (full && cursor.open < itemsMax / 2) wake("records");
   }
 
   async function serveItem(lane: Lane, signal: AbortSignal): Promise<void> {
@@ -462,6 +491,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     wake,
     async idle() {
       wake("messages");
+      await quiet();
+      progress.flushIfDue();
       await quiet();
       const result = handled;
       handled = false;

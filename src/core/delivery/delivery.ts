@@ -1,23 +1,14 @@
-import { HoldfastError } from "../errors.ts";
 import type { Journal } from "../journal/port.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createConsumer, type Consumer } from "./consumer.ts";
 import { cronConsumer } from "./crons.ts";
+import { queued, type OutgoingMessage } from "./outgoing.ts";
 import type { MessageStore, ReplayStore } from "./port.ts";
 import { replayConsumer } from "./replays.ts";
 import { sendsConsumer } from "./sends.ts";
 import { subscriptionConsumer } from "./subscriptions.ts";
 import { timersConsumer } from "./timers.ts";
 import { queueConsumer, workerConsumer } from "./workers.ts";
-
-/** A message for a worker's queue. */
-export interface OutgoingMessage {
-  /** What makes it the same message when it is sent again, 1 to 128 characters. Default: a new id. */
-  readonly id?: string;
-  /** JSON text, at most 256 KiB as UTF-8. */
-  readonly body: string;
-  readonly attributes?: { readonly [name: string]: string };
-}
 
 /** Delivers what an app's entities commit, and what waits in its queues, as long as it runs. */
 export interface Delivery {
@@ -30,9 +21,6 @@ export interface Delivery {
   /** Begins nothing more, waits that long for handlers that run, and stores how far it got. */
   close(timeoutMs: number): Promise<void>;
 }
-
-/** Largest message of a queue, bytes of UTF-8. Source: Amazon SQS and Azure Service Bus (standard tier) quotas. */
-export const messageBytesMax: number = 256 * 1024;
 
 export function createDelivery(
   runtime: Runtime,
@@ -85,29 +73,17 @@ export function createDelivery(
 
   return {
     async start() {
-      stopWatching = store.watch((what) => {
-        for (const consumer of all()) consumer.wake(what);
+      stopWatching = store.watch((what, records) => {
+        for (const consumer of all()) consumer.wake(what, records);
         if (what === "messages") lookLater();
       });
       await Promise.all(consumers.map((consumer) => consumer.start()));
       await lookForReplays();
     },
-    async send(queue, { id = system.newId(), body, attributes }) {
-      const bytes = Buffer.byteLength(body) + (attributes ? Buffer.byteLength(JSON.stringify(attributes)) : 0);
-      if (bytes > messageBytesMax) {
-        throw new HoldfastError("message-too-large", `The message has ${bytes} bytes; ${messageBytesMax} are allowed.`);
-      }
-      if (!/^[\x20-\x7e]{1,128}$/.test(id)) {
-        throw new HoldfastError("invalid-message-id", "The id of a message is 1 to 128 printable ASCII characters.");
-      }
-      const message = {
-        name: id,
-        body,
-        created: system.now(),
-        ...(attributes && { attributes: JSON.stringify(attributes) }),
-      };
+    async send(queue, outgoing) {
+      const message = queued(outgoing, system);
       await store.send(queueConsumer(queue), [message]);
-      return id;
+      return message.name;
     },
     async idle() {
       await lookForReplays();

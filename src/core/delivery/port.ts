@@ -147,6 +147,12 @@ export interface Due {
 }
 
 /**
+ * `records`: in commit order, those that this process has just committed, where the store has them at hand;
+ * `messages`: whatever may have come.
+ */
+export type StoreListener = (what: "records" | "messages", records?: readonly PositionedRecord[]) => void;
+
+/**
  * What waits to be delivered, where the journal and its messages live in one store: a cursor for each consumer over the
  * order of all commits, and rows for what cannot go on at once. Every method is atomic and strong.
  */
@@ -154,7 +160,7 @@ export interface MessageStore {
   /** Up to `limit` records after `position`, in commit order over all streams. */
   recordsAfter(position: number, limit: number): Promise<readonly PositionedRecord[]>;
   /** Calls back after something may have come, in this process at once, in others within a second. Returns the way to stop. */
-  watch(listener: (what: "records" | "messages") => void): () => void;
+  watch(listener: StoreListener): () => void;
   /** Takes a consumer, renews what one has, or says until when somebody else has it. */
   take(consumer: string, claim: Claim): Promise<Taken | Held>;
   /**

@@ -4,6 +4,8 @@ import type { Change, MessageStore, Taken } from "./port.ts";
 
 /** How long a consumer is owned, unless that is renewed, milliseconds. */
 export const leaseMs = 10_000;
+/** How long what was handled may wait to be stored, milliseconds: it is handled again if the process dies before. */
+const groupMs = 10;
 /** With the clocks of two processes this far apart, milliseconds. */
 const longestMs = 60_000;
 
@@ -18,8 +20,12 @@ export interface Progress {
   own(): Promise<boolean>;
   /** Notes a change, to be stored soon with the cursor. */
   note(...changes: readonly Change[]): void;
-  /** Stores soon what was noted and how far the cursor is; renews the lease. */
+  /** Stores what was noted and how far the cursor is; renews the lease. */
   flush(): void;
+  /** The same; where only the cursor has moved, a few milliseconds later, together with what moves it until then. */
+  flushSoon(): void;
+  /** Does not wait for those milliseconds. */
+  flushIfDue(): void;
   /** Whether something waits to be stored. */
   readonly busy: boolean;
   /** Stores what is left and gives the consumer back. */
@@ -59,6 +65,7 @@ export function createProgress(options: ProgressOptions): Progress {
   let dirty = false;
   let flushing: Promise<void> | undefined;
   let releasing = false;
+  let cancelGroup: (() => void) | undefined;
 
   const isOwner = (): boolean => system.now() < until;
 
@@ -94,7 +101,14 @@ export function createProgress(options: ProgressOptions): Progress {
     cursor.reset(position);
   }
 
+  function flushSoon(): void {
+    if (changes.length > 0) return flush();
+    cancelGroup ??= system.after(groupMs, flush);
+  }
+
   function flush(): void {
+    cancelGroup?.();
+    cancelGroup = undefined;
     dirty = true;
     flushing ??= new Promise<void>((resolve) => system.soon(resolve)).then(flushAll);
   }
@@ -148,11 +162,16 @@ export function createProgress(options: ProgressOptions): Progress {
     own,
     note: (...noted) => void changes.push(...noted),
     flush,
+    flushSoon,
+    flushIfDue() {
+      if (cancelGroup) flush();
+    },
     get busy() {
       return flushing !== undefined;
     },
     async release() {
       releasing = true;
+      cancelGroup?.();
       // What it could not store is in `changes` again.
       await flushing;
       if (until === 0) return;

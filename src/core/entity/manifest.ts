@@ -1,3 +1,4 @@
+import type { Test } from "../messaging/filter.ts";
 import type { App } from "./app.ts";
 
 /** What an app declares, as data: what deployments are made from and compared with. Keys are sorted. */
@@ -12,6 +13,15 @@ export interface Manifest {
       readonly events: { readonly [type: string]: number };
     };
   };
+  readonly subscriptions: {
+    readonly [name: string]: {
+      readonly from: "now" | "beginning";
+      /** `<entity>.<event type>` to filters, one of which must let the event through; one without fields lets all through. */
+      readonly events: { readonly [event: string]: readonly { readonly [field: string]: Test }[] };
+    };
+  };
+  readonly workers: { readonly [name: string]: { readonly queue: string } };
+  readonly timers: { readonly [name: string]: { readonly cron: string; readonly zone: string } };
 }
 
 export function manifest(app: App): Manifest {
@@ -22,7 +32,21 @@ export function manifest(app: App): Manifest {
     const commands = [...entity.commands.keys()].toSorted();
     entities[name] = { revision: entity.revision, history: entity.history, commands, events };
   }
-  return { format: 1, entities };
+  const subscriptions: Record<string, Manifest["subscriptions"][string]> = {};
+  for (const [name, { from, wants }] of sorted(app.subscriptions)) {
+    const events: Record<string, Manifest["subscriptions"][string]["events"][string]> = {};
+    for (const [entity, types] of sorted(wants)) {
+      for (const [type, filters] of sorted(types)) {
+        events[`${entity}.${type}`] = filters.map((filter) => Object.fromEntries(filter));
+      }
+    }
+    subscriptions[name] = { from, events };
+  }
+  const workers: Record<string, Manifest["workers"][string]> = {};
+  for (const [name, { queue }] of sorted(app.workers)) workers[name] = { queue };
+  const timers: Record<string, Manifest["timers"][string]> = {};
+  for (const [name, { cron, zone }] of sorted(app.timers)) timers[name] = { cron, zone };
+  return { format: 1, entities, subscriptions, workers, timers };
 }
 
 function sorted<Value>(map: ReadonlyMap<string, Value>): readonly [string, Value][] {
@@ -31,31 +55,53 @@ function sorted<Value>(map: ReadonlyMap<string, Value>): readonly [string, Value
 
 /**
  * What would break if an app of manifest `next` replaced one of manifest `deployed`: stored events that it could not
- * read, snapshots that it would misread, commands that clients still send. Empty if nothing would.
+ * read, snapshots that it would misread, commands that clients still send, messages that nobody would handle. Empty if
+ * nothing would.
  */
 export function incompatibilities(deployed: Manifest, next: Manifest): readonly string[] {
-  const problems: string[] = [];
+  return [...brokenEntities(deployed, next), ...brokenHandlers(deployed, next)];
+}
+
+function* brokenEntities(deployed: Manifest, next: Manifest): Generator<string> {
   for (const [name, old] of Object.entries(deployed.entities)) {
     const entity = next.entities[name];
     if (entity === undefined) {
-      problems.push(`entity "${name}" is gone: its streams could not be read any more`);
+      yield `entity "${name}" is gone: its streams could not be read any more`;
       continue;
     }
     for (const [type, version] of Object.entries(old.events)) {
       const now = entity.events[type];
-      if (now === undefined) problems.push(`event "${name}.${type}" is gone: streams that hold one could not be read`);
-      else if (now < version) problems.push(`event "${name}.${type}" goes back from version ${version} to ${now}`);
+      if (now === undefined) yield `event "${name}.${type}" is gone: streams that hold one could not be read`;
+      else if (now < version) yield `event "${name}.${type}" goes back from version ${version} to ${now}`;
     }
     for (const command of old.commands) {
-      if (!entity.commands.includes(command))
-        problems.push(`command "${name}.${command}" is gone: clients may send it`);
+      if (!entity.commands.includes(command)) yield `command "${name}.${command}" is gone: clients may send it`;
     }
     if (entity.revision < old.revision) {
-      problems.push(
-        `revision of "${name}" goes back from ${old.revision} to ${entity.revision}: snapshots stay unused`,
-      );
+      yield `revision of "${name}" goes back from ${old.revision} to ${entity.revision}: snapshots stay unused`;
     }
-    if (old.history && !entity.history) problems.push(`the history of "${name}" is not shown any more`);
+    if (old.history && !entity.history) yield `the history of "${name}" is not shown any more`;
   }
-  return problems;
+}
+
+function* brokenHandlers(deployed: Manifest, next: Manifest): Generator<string> {
+  for (const name of Object.keys(deployed.subscriptions)) {
+    if (next.subscriptions[name]) continue;
+    yield `subscription "${name}" is gone: what it has not handled yet and its dead letters stay behind`;
+  }
+  for (const [name, { queue }] of Object.entries(deployed.workers)) {
+    const [taker] = Object.entries(next.workers).find(([, worker]) => worker.queue === queue) ?? [];
+    if (taker === name) continue;
+    // The keys of a worker's calls hold its name.
+    if (taker !== undefined) {
+      yield `queue "${queue}" goes from worker "${name}" to "${taker}": messages that are tried again may have their effects twice`;
+    } else if (next.workers[name]) {
+      yield `worker "${name}" changes from queue "${queue}" to "${next.workers[name].queue}": messages in the old one stay behind`;
+    } else {
+      yield `worker "${name}" is gone: messages in queue "${queue}" and its dead letters stay behind`;
+    }
+  }
+  for (const name of Object.keys(deployed.timers)) {
+    if (!next.timers[name]) yield `timer "${name}" is gone: it ticks no more, and its dead letters stay behind`;
+  }
 }

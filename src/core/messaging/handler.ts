@@ -44,14 +44,17 @@ export async function runHandler<Services>(
 ): Promise<void> {
   const { system } = runtime;
   const { handler, cause, timeoutMs, stop } = attempt;
-  const abort = new AbortController();
+  // Most handlers ask neither for the signal nor for the log.
+  let abort: AbortController | undefined;
+  let log: Logger | undefined;
+  let finished = false;
   const open = new Set<Promise<unknown>>();
   const counts = new Map<string, number>();
   let unsettled: HoldfastError | undefined;
   const deadline = system.now() + timeoutMs;
 
   async function execute(request: CommandRequest): Promise<Outcome> {
-    if (abort.signal.aborted) {
+    if (finished) {
       throw new HoldfastError("handler-finished", `${handler} calls after it has returned or run out of time.`);
     }
     const target = `${request.entity}\0${request.id}\0${request.command}`;
@@ -82,19 +85,26 @@ export async function runHandler<Services>(
     services,
     attempt: attempt.attempt,
     now: system.now(),
-    signal: abort.signal,
-    log: withIds(system.log, { handler, message: cause.id, correlation: cause.context.correlation }),
+    get signal() {
+      abort ??= new AbortController();
+      if (finished) abort.abort();
+      return abort.signal;
+    },
+    get log() {
+      log ??= withIds(system.log, { handler, message: cause.id, correlation: cause.context.correlation });
+      return log;
+    },
   };
-  const stopped = new HoldfastError("handler-stopped", `${handler} was stopped; the message is delivered again.`, {
-    retry: "later",
-  });
   await new Promise<void>((resolve, reject) => {
     const cancel = system.after(timeoutMs, () => {
       // Where it still waits for the store, that is what is late.
       const retry = open.size > 0 || unsettled ? "later" : "reload";
       reject(new HoldfastError("handler-timed-out", `${handler} took longer than ${timeoutMs} ms.`, { retry }));
     });
-    const onStop = (): void => reject(stopped);
+    const onStop = (): void => {
+      const message = `${handler} was stopped; the message is delivered again.`;
+      reject(new HoldfastError("handler-stopped", message, { retry: "later" }));
+    };
     stop.addEventListener("abort", onStop);
     if (stop.aborted) onStop();
     const run = async (): Promise<void> => {
@@ -112,7 +122,10 @@ export async function runHandler<Services>(
         cancel();
         stop.removeEventListener("abort", onStop);
       });
-  }).finally(() => abort.abort(stopped));
+  }).finally(() => {
+    finished = true;
+    abort?.abort();
+  });
 }
 
 /**

@@ -1,7 +1,8 @@
 import { isIPv6 } from "node:net";
 import { join, resolve } from "node:path";
 import type { App } from "../../core/entity/app.ts";
-import { createDelivery, type OutgoingMessage } from "../../core/delivery/delivery.ts";
+import { createDelivery } from "../../core/delivery/delivery.ts";
+import type { OutgoingMessage } from "../../core/delivery/outgoing.ts";
 import { isMessageStore } from "../../core/delivery/port.ts";
 import { HoldfastError } from "../../core/errors.ts";
 import type { Journal } from "../../core/journal/port.ts";

@@ -26,6 +26,7 @@ export interface MessageRows {
   dead(consumer: string | undefined, after: number, limit: number): readonly DeadLetter[];
   redrive(id: number, now: number): boolean;
   drop(id: number): boolean;
+  consumers(): readonly string[];
   addReplay(request: ReplayRequest): void;
   replays(which: "unfinished" | undefined): readonly Replay[];
   /** The stream was erased. */
@@ -172,6 +173,7 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
       })),
     redrive: (id, now) => sql.redrive.run(now, id).changes === 1,
     drop: (id) => sql.drop.run(id).changes === 1,
+    consumers: () => sql.consumers.all().map((row) => String(row["name"])),
     addReplay({ id, subscription, entity = null, since = null, again, created }) {
       sql.addReplay.run(id, subscription, entity, since, again ? 1 : 0, created);
     },
@@ -235,6 +237,7 @@ function prepareMessages(db: DatabaseSync) {
   const from = "FROM messages m LEFT JOIN streams s ON s.id = m.stream";
   return {
     consumer: db.prepare("SELECT position, owner, until FROM consumers WHERE name = ?"),
+    consumers: db.prepare("SELECT name FROM consumers ORDER BY name"),
     head: db.prepare("SELECT max(position) AS position FROM records"),
     addConsumer: db.prepare("INSERT INTO consumers (name, position, owner, until) VALUES (?, ?, ?, ?)"),
     own: db.prepare("UPDATE consumers SET owner = ?, until = ? WHERE name = ?"),

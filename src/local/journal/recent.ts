@@ -8,8 +8,8 @@ const bytesMax = 8 * 1024 * 1024;
 export interface Recent {
   /** Inside a transaction. */
   add(record: PositionedRecord): void;
-  /** Answers whether there was any. */
-  commit(): boolean;
+  /** Answers which are there now. */
+  commit(): readonly PositionedRecord[];
   undo(): void;
   clear(): void;
   /** Up to `limit` after `position`; nothing where the file must be asked. */
@@ -31,8 +31,8 @@ export function createRecent(): Recent {
   return {
     add: (record) => void added.push(record),
     commit() {
-      const any = added.length > 0;
-      for (const next of added) {
+      const committed = added;
+      for (const next of committed) {
         const last = records.at(-1);
         if (last && next.position !== last.position + 1) {
           records = [];
@@ -43,7 +43,7 @@ export function createRecent(): Recent {
       }
       added = [];
       trim();
-      return any;
+      return committed;
     },
     undo() {
       added = [];

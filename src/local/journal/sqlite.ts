@@ -21,6 +21,8 @@ export interface SqliteStats {
 /** A journal with what waits to be delivered beside it. */
 export interface SqliteJournal extends Journal, MessageStore, DeadLetterStore, ReplayStore {
   stats(): SqliteStats;
+  /** The names of those who have ever taken messages or read along, sorted: `queue:imports`, `subscription:fulfilment`. */
+  consumers(): Promise<readonly string[]>;
   /** Waits for pending writes, then closes the file. Repeatable; every other call fails afterwards. */
   close(): Promise<void>;
 }
@@ -49,7 +51,8 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
       recent.undo();
     },
     committed() {
-      if (recent.commit()) watchers.notify("records");
+      const records = recent.commit();
+      if (records.length > 0) watchers.notify("records", records);
       if (messagesCame) watchers.notify("messages");
       messagesCame = false;
     },
@@ -255,6 +258,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
         messagesCame = true;
       }),
     replays: (which) => read(() => messages.replays(which)),
+    consumers: () => read(() => messages.consumers()),
     stats: () => ({ transactions: group.transactions(), recordsRead }),
     close() {
       watchers.stop();

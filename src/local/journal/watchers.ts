@@ -1,29 +1,27 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { MessageStore } from "../../core/delivery/port.ts";
+import type { StoreListener } from "../../core/delivery/port.ts";
 import type { System } from "../../core/runtime/system.ts";
 
 /** How often the file is asked whether another process has written, milliseconds. It costs microseconds. */
 const pollMs = 200;
 
-type Listener = Parameters<MessageStore["watch"]>[0];
-
 /** Who wants to know that something has come. */
 export interface Watchers {
-  watch(listener: Listener): () => void;
-  notify: Listener;
+  watch(listener: StoreListener): () => void;
+  readonly notify: StoreListener;
   stop(): void;
 }
 
 /** @param onOthers called when another process has written */
 export function createWatchers(db: DatabaseSync, system: System, onOthers: () => void): Watchers {
-  const listeners = new Set<Listener>();
+  const listeners = new Set<StoreListener>();
   // Changes only when another connection commits. Source: https://sqlite.org/pragma.html#pragma_data_version
   const version = db.prepare("PRAGMA data_version");
   let seen: unknown;
   let cancel: (() => void) | undefined;
 
-  const notify: Listener = (what) => {
-    for (const listener of listeners) listener(what);
+  const notify: StoreListener = (what, records) => {
+    for (const listener of listeners) listener(what, records);
   };
 
   function poll(): void {
