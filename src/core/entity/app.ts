@@ -1,4 +1,4 @@
-import { checkFilteredFields, declareSubscription, declareTimer, declareWorker } from "../messaging/declare.ts";
+import { checkSubscriptions, declareSubscription, declareTimer, declareWorker } from "../messaging/declare.ts";
 import type { SubscriptionDefinition, TimerDefinition, WorkerDefinition } from "../messaging/definition.ts";
 import type { Interest } from "../messaging/filter.ts";
 import type {
@@ -93,15 +93,7 @@ function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Ser
   const entities = definitionsOf("Entity", parts.entities);
   for (const definition of entities.values()) checkEntity(definition);
   const subscriptions = definitionsOf("Subscription", parts.subscriptions ?? []);
-  for (const { name, wants } of subscriptions.values()) {
-    for (const [entity, types] of wants) {
-      for (const type of types.keys()) {
-        if (entities.get(entity)?.events.has(type)) continue;
-        throw declarationError(`Subscription "${name}" wants ${entity}.${type}, which no entity of the app has.`);
-      }
-    }
-  }
-  checkFilteredFields(subscriptions.values());
+  checkSubscriptions(subscriptions.values(), entities);
   const workers = definitionsOf("Worker", parts.workers ?? []);
   checkUnique(
     "Queue",

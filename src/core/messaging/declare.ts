@@ -1,6 +1,8 @@
+import type { EntityDefinition } from "../entity/definition.ts";
 import { checkName, checkTenant, declarationError } from "../entity/names.ts";
 import { isSchema, type Schema } from "../entity/schema.ts";
 import { createSchedule } from "./cron.ts";
+import { fieldsOf } from "./fields.ts";
 import { filterLimits, type Filter, type Interest } from "./filter.ts";
 import { deliveryOptionNames, deliveryPolicy } from "./policy.ts";
 import type { SubscriptionDefinition } from "./definition.ts";
@@ -85,22 +87,47 @@ export function declareTimer<Services>(name: string, options: TimerOptions<Servi
   return { name, definition: { name, policy, cron, zone, missed, tenant, schedule, handle: erased } };
 }
 
-/** Fields that are compared in one event type, over all subscriptions: brokers carry each as an attribute. */
-export function checkFilteredFields(subscriptions: Iterable<SubscriptionDefinition>): void {
-  const fields = new Map<string, Set<string>>();
-  for (const { wants } of subscriptions) {
+/**
+ * What only the whole app can tell: that the events are there, that they have the fields that are compared (where their
+ * schemas say so), and how many fields of one event type all subscriptions compare: brokers carry each as an attribute.
+ */
+export function checkSubscriptions(
+  subscriptions: Iterable<SubscriptionDefinition>,
+  entities: ReadonlyMap<string, EntityDefinition>,
+): void {
+  const compared = new Map<string, Set<string>>();
+  for (const { name, wants } of subscriptions) {
     for (const [entity, types] of wants) {
       for (const [type, filters] of types) {
         const event = `${entity}.${type}`;
-        const used = fields.get(event) ?? new Set<string>();
-        fields.set(event, used);
-        for (const filter of filters) for (const field of filter.keys()) used.add(field);
-        if (used.size <= filterLimits.fieldsPerEventMax) continue;
-        throw declarationError(
-          `Subscriptions filter ${event} by ${used.size} fields (${[...used].join(", ")}); ${filterLimits.fieldsPerEventMax} are allowed.`,
-        );
+        const definition = entities.get(entity)?.events.get(type);
+        if (!definition)
+          throw declarationError(`Subscription "${name}" wants ${event}, which no entity of the app has.`);
+        const fields = new Set(filters.flatMap((filter) => [...filter.keys()]));
+        checkFields(name, event, fields, fieldsOf(definition.schema));
+        compared.set(event, new Set([...(compared.get(event) ?? []), ...fields]));
       }
     }
+  }
+  for (const [event, fields] of compared) {
+    if (fields.size <= filterLimits.fieldsPerEventMax) continue;
+    throw declarationError(
+      `Subscriptions filter ${event} by ${fields.size} fields (${[...fields].join(", ")}); ${filterLimits.fieldsPerEventMax} are allowed.`,
+    );
+  }
+}
+
+function checkFields(
+  subscription: string,
+  event: string,
+  compared: ReadonlySet<string>,
+  known: ReadonlySet<string> | undefined,
+): void {
+  for (const field of compared) {
+    if (known === undefined || known.has(field)) continue;
+    throw declarationError(
+      `Subscription "${subscription}" filters ${event} by "${field}", which it does not have. It has ${[...known].join(", ") || "no fields"}.`,
+    );
   }
 }
 
