@@ -87,6 +87,10 @@ const batchMax = 256;
 /** Items in memory per consumer, and the bytes of their records; beyond them the cursor waits. */
 const itemsMax = 2_048;
 const itemBytesMax = 16 * 1024 * 1024;
+/** Messages in memory per consumer; beyond them the rest waits in rows. */
+const messagesMax = 1_024;
+/** Changes that wait to be stored; beyond them the cursor waits. */
+const changesMax = 2_048;
 /** Streams of one consumer that wait for a retry; beyond them the cursor waits: everything fails, it seems. */
 const parkedMax = 10_000;
 /** Records without work after which the cursor is stored all the same. */
@@ -115,6 +119,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   let over = false;
   /** Reading on was left for lack of room. */
   let full = false;
+  /** More messages are due than there is room for. */
+  let overfull = false;
   let closing = false;
   let cancelSleep = (): void => {};
   let cancelRenewal: (() => void) | undefined;
@@ -134,7 +140,13 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     },
     onStored(changes) {
       for (const change of changes) if ("id" in change && change.kind !== "replayed") rows.delete(change.id);
+      if (overfull && rows.size < messagesMax / 2) {
+        overfull = false;
+        wake("messages");
+      }
       if (changes.some(makesDue)) wake("messages");
+      // What waited for room to note changes.
+      if (full) wake("records");
       lanes.pump();
     },
     onFlushed: checkQuiet,
@@ -157,6 +169,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     stop = new AbortController();
     lanes.clear();
     rows.clear();
+    overfull = false;
   }
 
   function adopt({ position, parked }: Taken): void {
@@ -211,20 +224,19 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   async function look(): Promise<number> {
     if (!progress.isOwner() && progress.heldUntil > system.now()) return progress.heldUntil;
     const { signal } = stop;
-    if (messagesAt <= system.now()) await lookForMessages();
+    if (messagesAt <= system.now() && !overfull) await lookForMessages();
     if (!signal.aborted) await readOn();
     lanes.pump();
-    return progress.heldUntil > system.now() ? progress.heldUntil : messagesAt;
+    if (progress.heldUntil > system.now()) return progress.heldUntil;
+    return overfull ? Infinity : messagesAt;
   }
 
   async function lookForMessages(): Promise<void> {
     const { signal } = stop;
     const now = system.now();
-    const {
-      messages,
-      nextAt = Infinity,
-      parkedAt = Infinity,
-    } = await store.due(name, { now, limit: batchMax + rows.size });
+    // Those that are in memory already are among them.
+    const limit = batchMax + rows.size;
+    const { messages, nextAt = Infinity, parkedAt = Infinity } = await store.due(name, { now, limit });
     if (signal.aborted) return;
     const fresh = messages.filter(({ id }) => !rows.has(id));
     const owner = progress.isOwner();
@@ -236,6 +248,11 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       lane.messages.push(message);
       lanes.makeReady(lane);
     }
+    if (messages.length < limit) return;
+    // There are more: at once if there is room, else when what was begun has been stored.
+    messagesAt = 0;
+    if (rows.size < messagesMax) again = true;
+    else overfull = true;
   }
 
   /** Reads on to the end of the journal, as far as there is room. */
@@ -286,7 +303,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   }
 
   function hasRoom(): boolean {
-    return !closing && cursor.open < itemsMax && cursor.openBytes < itemBytesMax && lanes.parked < parkedMax;
+    if (closing || progress.noted >= changesMax || lanes.parked >= parkedMax) return false;
+    return cursor.open < itemsMax && cursor.openBytes < itemBytesMax;
   }
 
   function enqueue({ position, stream, record }: PositionedRecord, n: number): void {

@@ -59,14 +59,15 @@ export type Change =
       readonly body?: string | undefined;
       readonly sequence?: number | undefined;
     }
-  /** Makes a message that is waiting a dead one. */
+  /** Makes a message that is waiting a dead one; with `sequence` only if nothing has armed it since. */
   | {
       readonly kind: "bury";
       readonly id: number;
+      readonly sequence?: number | undefined;
       readonly failures: Failures;
       readonly reason: Reason;
     }
-  /** Adds a dead message. */
+  /** Adds a dead message. Of what refers to the same in the journal, with the same `again`, one is dead at a consumer. */
   | {
       readonly kind: "dead";
       /** Where it is redriven to; absent: to the consumer that settles. */
@@ -106,6 +107,7 @@ export interface Taken {
   readonly kept: boolean;
   /** Everything up to here is done, or stands in a row. */
   readonly position: number;
+  /** All of them, kept or not: the answer that told of them may have been lost. */
   readonly parked: readonly ParkedLane[];
 }
 

@@ -26,6 +26,8 @@ export interface Progress {
   flushSoon(): void;
   /** Does not wait for those milliseconds. */
   flushIfDue(): void;
+  /** Changes that wait to be stored. */
+  readonly noted: number;
   /** Whether something waits to be stored. */
   readonly busy: boolean;
   /** Stores what is left and gives the consumer back. */
@@ -165,6 +167,9 @@ export function createProgress(options: ProgressOptions): Progress {
     flushSoon,
     flushIfDue() {
       if (cancelGroup) flush();
+    },
+    get noted() {
+      return changes.length;
     },
     get busy() {
       return flushing !== undefined;
