@@ -25,8 +25,9 @@ export function workerConsumer({ runtime, services }: DeliveryPorts, definition:
       if (definition.authorize && (await definition.authorize(input, about)) !== true) {
         throw new HoldfastError("forbidden", `${name} may not do what message "${id}" asks for.`);
       }
-      const key = definition.key ? String(definition.key(input)) : id;
-      const correlation = attributes["correlationid"] ?? `${definition.queue}-${id}`.slice(0, 128);
+      const key = keyOf(definition, input) ?? id;
+      const given = attributes["correlationid"] ?? "";
+      const correlation = /^[\x21-\x7e]{1,128}$/.test(given) ? given : `${definition.queue}-${id}`.slice(0, 128);
       const trace = attributes["traceparent"];
       const context = { correlation, causation: id.slice(0, 128), ...(trace !== undefined && { trace }) };
       // Without a time: the same message may come again any time later.
@@ -45,6 +46,13 @@ export function workerConsumer({ runtime, services }: DeliveryPorts, definition:
 /** The consumer that a queue's messages wait at. */
 export function queueConsumer(queue: string): string {
   return `queue:${queue}`;
+}
+
+/** @throws HoldfastError `invalid-idempotency-key`: the worker's own function gave none */
+function keyOf({ name, key }: WorkerDefinition, input: unknown): string | undefined {
+  const made: unknown = key?.(input);
+  if (key === undefined || (typeof made === "string" && made !== "")) return made as string | undefined;
+  throw new HoldfastError("invalid-idempotency-key", `key of worker "${name}" must return a string that is not empty.`);
 }
 
 /** @throws HoldfastError `malformed-json`, `validation-failed`: dead letters at once */
