@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArguments, usage, UsageError, type Arguments } from "./arguments.ts";
 import { coldEntity, keyWindow } from "./cold-entity.ts";
+import { events, subscriptions, timers } from "./delivery.ts";
 import { createFolder } from "./folder.ts";
 import { holds, type Bench, type Benchmark, type Row, type Shared } from "./harness.ts";
 import { http } from "./http.ts";
@@ -19,6 +20,9 @@ const benchmarks: readonly Benchmark[] = [
   coldEntity,
   keyWindow,
   storedRecords,
+  events,
+  subscriptions,
+  timers,
   memory,
   start,
   importRoot,
