@@ -7,20 +7,24 @@ import { addDiagram } from "./commands/diagram.ts";
 import { addErase } from "./commands/erase.ts";
 import { addEvents } from "./commands/events.ts";
 import { addExport } from "./commands/export.ts";
+import { addInit } from "./commands/init.ts";
 import { addList } from "./commands/list.ts";
 import { addManifest } from "./commands/manifest.ts";
 import { addOpenApi } from "./commands/openapi.ts";
+import { addReplay } from "./commands/replay.ts";
 import { addSend } from "./commands/send.ts";
 import { endWithReaders, flush } from "./output.ts";
 
 /** In the order in which the help shows them. */
 const commands = [
+  addInit,
   addDev,
   addEvents,
   addList,
   addExport,
   addErase,
   addDeadLetters,
+  addReplay,
   addSend,
   addOpenApi,
   addManifest,

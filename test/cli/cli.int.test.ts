@@ -16,7 +16,19 @@ describe("holdfast", () => {
   test("--help lists the commands, --version the version", async () => {
     const help = await runCli(["--help"]);
     expect(help.code).toBe(0);
-    for (const command of ["dev", "events", "list", "export", "erase", "openapi", "manifest"])
+    for (const command of [
+      "dev",
+      "events",
+      "list",
+      "export",
+      "erase",
+      "openapi",
+      "manifest",
+      "init",
+      "dead-letters",
+      "send",
+      "diagram",
+    ])
       expect(help.stdout).toContain(command);
     const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
     expect((await runCli(["--version"])).stdout.trim()).toBe(version);
@@ -110,11 +122,17 @@ describe("holdfast", () => {
     expect(await runCli(["manifest", "--check", file])).toMatchObject({ code: 0 });
     const deployed = JSON.parse(stdout) as {
       entities: { cart: { events: object; commands: string[]; revision: number } };
+      subscriptions: object;
+      workers: object;
+      timers: object;
     };
     Object.assign(deployed.entities.cart.events, { giftAdded: 1, itemAdded: 2 });
     deployed.entities.cart.commands.push("wrap");
     deployed.entities.cart.revision = 3;
-    Object.assign(deployed.entities, { order: { events: {}, commands: [], revision: 1 } });
+    Object.assign(deployed.entities, { wish: { events: {}, commands: [], revision: 1 } });
+    Object.assign(deployed.subscriptions, { wishes: { from: "now", events: {} } });
+    Object.assign(deployed.workers, { wishing: { queue: "wishes" } });
+    Object.assign(deployed.timers, { wished: { cron: "* * * * *", zone: "UTC" } });
     await writeFile(file, JSON.stringify(deployed));
     const { code, stderr } = await runCli(["manifest", "--check", file]);
     expect(code).toBe(1);
@@ -123,19 +141,27 @@ describe("holdfast", () => {
       "from version 2 to 1",
       '"cart.wrap" is gone',
       "from 3 to 1",
-      '"order" is gone',
+      '"wish" is gone',
+      'subscription "wishes" is gone',
+      'worker "wishing" is gone',
+      'timer "wished" is gone',
     ]) {
       expect(stderr).toContain(text);
     }
-    await writeFile(file, "{}");
-    expect(await runCli(["manifest", "--check", file])).toMatchObject({ code: 2 });
+    for (const text of ["{}", "null", '{"format":1,"entities":{}}', "{"]) {
+      await writeFile(file, text);
+      expect(await runCli(["manifest", "--check", file])).toMatchObject({ code: 2, stdout: "" });
+    }
   });
 
-  test("openapi and manifest print JSON about the app that they find", async () => {
+  test("openapi, manifest and diagram tell of the app that they find", async () => {
     const openapi = JSON.parse((await runCli(["openapi"])).stdout) as { openapi: string; paths: object };
     expect(openapi.openapi).toMatch(/^3\.1/);
     expect(Object.keys(openapi.paths)).toContain("/api/cart/{id}/addItem");
     const manifest = JSON.parse((await runCli(["manifest"])).stdout) as { entities: object };
-    expect(Object.keys(manifest.entities)).toEqual(["cart"]);
+    expect(Object.keys(manifest.entities)).toContain("cart");
+    const { stdout } = await runCli(["diagram"]);
+    expect(stdout).toMatch(/^flowchart LR\n/);
+    expect(stdout).toContain('queue__imports[("queue imports")] --> worker__imports("worker imports")');
   });
 });

@@ -15,17 +15,23 @@ beforeAll(async () => {
 afterAll(() => rm(data, { recursive: true }));
 
 describe("a reader that has gone", () => {
-  test.each(["export", "events cart u1", "events cart u1 --json", "list cart", "openapi", "manifest", "--help"])(
-    "ends %s without a word, with the exit code of SIGPIPE",
-    async (command) => {
-      const child = startCli(command.split(" "), { env: { HOLDFAST_DATA: data } });
-      if (!child.stdout || !child.stderr) throw new Error("the command has no outputs");
-      // Closed long before Node has started: each write meets a closed pipe.
-      child.stdout.destroy();
-      const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
-      expect({ code, stderr }).toEqual({ code: 141, stderr: "" });
-    },
-  );
+  test.each([
+    "export",
+    "events cart u1",
+    "events cart u1 --json",
+    "list cart",
+    "openapi",
+    "manifest",
+    "diagram",
+    "--help",
+  ])("ends %s without a word, with the exit code of SIGPIPE", async (command) => {
+    const child = startCli(command.split(" "), { env: { HOLDFAST_DATA: data } });
+    if (!child.stdout || !child.stderr) throw new Error("the command has no outputs");
+    // Closed long before Node has started: each write meets a closed pipe.
+    child.stdout.destroy();
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
+    expect({ code, stderr }).toEqual({ code: 141, stderr: "" });
+  });
 });
 
 describe("a Node that is too old", () => {

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { createRuntime, systemPrincipal } from "holdfast";
 import { createSqliteJournal } from "holdfast/local";
-import { createVirtualSystem } from "holdfast/testing";
+import { createTestApp, createVirtualSystem } from "holdfast/testing";
 import shop from "../../examples/shop/app.ts";
 import { cart } from "../../examples/shop/cart.ts";
 
@@ -25,21 +25,26 @@ export interface CliOptions {
   /** Node's own. */
   readonly flags?: readonly string[];
   readonly timeoutMs?: number;
+  /** Standard input; none by default. */
+  readonly input?: string | Buffer;
 }
 
 /** Starts the CLI from its sources, without any settings of whoever runs the tests. */
 export function startCli(
   args: readonly string[],
-  { cwd = root, env = {}, flags = [], timeoutMs }: CliOptions = {},
+  { cwd = root, env = {}, flags = [], timeoutMs, input }: CliOptions = {},
 ): ChildProcess {
   const { NODE_OPTIONS: _, PORT: _port, HOLDFAST_DATA: _data, ...own } = process.env;
   const main = join(root, "src/cli/main.ts");
-  return spawn(process.execPath, [...flags, "--conditions=holdfast-source", main, ...args], {
+  const child = spawn(process.execPath, [...flags, "--conditions=holdfast-source", main, ...args], {
     cwd,
     env: { ...own, NO_COLOR: "1", HOLDFAST_LOG: "error", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     ...(timeoutMs !== undefined && { timeout: timeoutMs }),
   });
+  // It may end before it has read all.
+  child.stdin?.on("error", () => {}).end(input);
+  return child;
 }
 
 /** Resolves when the command has ended; one that does not by itself is ended, without an exit code. */
@@ -72,4 +77,19 @@ export async function shopData(folder?: string): Promise<string> {
   await runtime.close();
   await journal.close();
   return data;
+}
+
+/** Adds dead letters to what {@link shopData} made: 1, a row that is none, and a payment that failed ten times. */
+export async function addDeadLetters(data: string): Promise<void> {
+  const journal = createSqliteJournal({ file: join(data, "holdfast.db"), system: createVirtualSystem() });
+  const charge = () => Promise.reject(new Error("the gateway does not answer"));
+  const services = { gateway: { charge, refund: async () => {} }, paymentMs: 86_400_000 };
+  const row = { name: "row-7", body: '{"id":"A-2","name":"Buoy"}', attributes: '{"sheet":"spring"}' };
+  await journal.send("queue:imports", [{ ...row, created: Date.UTC(2026, 0, 1) }]);
+  const run = createTestApp(shop, { services, journal });
+  await run.delivered();
+  await run.clock.advance(600_000);
+  await run.delivered();
+  await run.close();
+  await journal.close();
 }

@@ -20,7 +20,8 @@ for (const line of readFileSync(join(root, "docs/errors.md"), "utf8").split("\n"
 test("every code that the sources throw is documented", () => {
   const thrown = new Set<string>();
   for (const file of readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })) {
-    if (!file.endsWith(".ts") || file.startsWith("client")) continue;
+    // The suites' handlers fail as an app's would.
+    if (!file.endsWith(".ts") || file.startsWith("client") || file.startsWith("testing")) continue;
     const text = readFileSync(join(root, "src", file), "utf8");
     for (const [, code = ""] of text.matchAll(/new HoldfastError\(\s*"([a-z-]+)"/g)) thrown.add(code);
   }

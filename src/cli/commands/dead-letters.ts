@@ -38,9 +38,9 @@ interface ChangeOptions extends ConsumerOptions {
 
 const consumerFlags = ["subscription", "queue", "timer", "sends", "timers"] as const;
 
-const idsArgument = new Argument("[ids...]", "as `list` shows them")
-  .argParser((value: string, previous: readonly number[]) => [...previous, letterId(value)])
-  .default([]);
+const idsArgument = new Argument("[ids...]", "as `list` shows them").argParser(
+  (value: string, previous: readonly number[] = []) => [...previous, letterId(value)],
+);
 
 export function addDeadLetters(program: Command): void {
   const command = program.command("dead-letters").description("what was given up: look at it, try it again, drop it");
@@ -194,7 +194,7 @@ async function forEachBatch(
   let sum = 0;
   for await (const batch of ids.length > 0 ? namedBatches(journal, ids) : allBatches(journal, consumer)) {
     sum += await act(batch);
-    report(sum);
+    if (sum >= batchMax) report(sum);
   }
   report();
   const hint = sum === 0 ? await hintAt(journal, consumer) : "";
@@ -239,7 +239,7 @@ function attemptsOf({ attempts }: LetterView): string {
 
 function* detailsOf(view: LetterView): Generator<string> {
   const { id, consumer, tenant, created, since, replay, reason, event, command, message, tick } = view;
-  const field = (name: string, value: string): string => `${styleText("dim", name.padEnd(9))} ${value}`;
+  const field = (name: string, value: string): string => `${styleText("dim", name.padEnd(10))} ${value}`;
   yield field("id", String(id));
   yield field("consumer", consumer);
   yield field("message", subjectOf(view));

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Option, type Command } from "commander";
 import { listenError, makeDataFolder, messageOf } from "../../local/host/startup.ts";
@@ -50,12 +52,19 @@ async function checkFree(port: number): Promise<void> {
   await once(server, "close");
 }
 
+/** The project's own main file, `local.ts` beside the app, if there is one: it brings the services. Else ours. */
+function mainOf(file: string): readonly string[] {
+  const own = join(dirname(file), `local${extname(file)}`);
+  if (existsSync(own)) return [own];
+  const serve = new URL(import.meta.url.endsWith(".ts") ? "../serve.ts" : "../serve.js", import.meta.url);
+  return [fileURLToPath(serve), file];
+}
+
 /** The watching is Node's own; this only starts it. Resolves with the exit code. */
 async function watch(file: string, env: NodeJS.ProcessEnv): Promise<number> {
-  const serve = new URL(import.meta.url.endsWith(".ts") ? "../serve.ts" : "../serve.js", import.meta.url);
   const child = spawn(
     process.execPath,
-    [...process.execArgv, ...typescriptFlags, "--watch", "--watch-preserve-output", fileURLToPath(serve), file],
+    [...process.execArgv, ...typescriptFlags, "--watch", "--watch-preserve-output", ...mainOf(file)],
     { stdio: "inherit", env: { ...process.env, ...env } },
   );
   // The terminal sends Ctrl-C to the child too; it ends first, in order, and this process after it.

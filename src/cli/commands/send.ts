@@ -3,12 +3,12 @@ import { queued, type OutgoingMessage } from "../../core/delivery/outgoing.ts";
 import { queueConsumer } from "../../core/delivery/workers.ts";
 import { isHoldfastError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
-import { createSystem } from "../../index.ts";
+import { createSystem } from "../../core/runtime/system.ts";
 import type { SqliteJournal } from "../../local/index.ts";
 import { findAppFile, loadApp } from "../app-module.ts";
 import { CliError } from "../cli-error.ts";
 import { withJournal } from "../journal.ts";
-import { appOption, checkedName, dataOption, type AppOptions, type DataOptions } from "../options.ts";
+import { checkedName, dataOption, type AppOptions, type DataOptions } from "../options.ts";
 import { print, progress } from "../output.ts";
 
 /** Messages that are stored at once. */
@@ -31,7 +31,7 @@ export function addSend(program: Command): void {
     .addArgument(new Argument("<queue>", "as the worker names it").argParser(checkedName("Queue")))
     .addArgument(new Argument("[json]", "the message (default: standard input)"))
     .addOption(dataOption)
-    .addOption(appOption)
+    .option("--app <file>", "refuse a queue that no worker of this app empties")
     .option("--id <id>", "what makes it the same message when it is sent again (default: a new id)")
     .option("--attribute <name=value>", "beside the message; may be repeated", attribute, {})
     .option("--lines", "standard input has a message in each line (NDJSON)")
@@ -126,5 +126,5 @@ async function hintAt(journal: SqliteJournal, queue: string): Promise<string> {
   const prefix = queueConsumer("");
   const queues = known.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const others = queues.length === 0 ? "" : ` Workers have run for ${queues.join(", ")}.`;
-  return `No worker has ever run for queue "${queue}": the message waits for one.${others}\n`;
+  return `No worker has ever run for queue "${queue}": what is sent waits for one.${others}\n`;
 }

@@ -15,13 +15,15 @@ export interface OutgoingMessage {
 export const messageBytesMax: number = 256 * 1024;
 
 /**
- * A message as a queue takes it, with the id that it was given or a new one.
+ * A message as a queue takes it, with the id that it was given or a new one, and a part of the trace that is active.
  * @throws HoldfastError `message-too-large`, `invalid-message-id`
  */
 export function queued(
-  { id, body, attributes }: OutgoingMessage,
-  system: Pick<System, "newId" | "now">,
+  { id, body, ...rest }: OutgoingMessage,
+  system: Pick<System, "newId" | "now" | "telemetry">,
 ): Pick<QueuedMessage, "body" | "attributes" | "created"> & { readonly name: string } {
+  const trace = system.telemetry?.active();
+  const attributes = trace === undefined ? rest.attributes : { traceparent: trace, ...rest.attributes };
   const bytes = Buffer.byteLength(body) + (attributes ? Buffer.byteLength(JSON.stringify(attributes)) : 0);
   if (bytes > messageBytesMax) {
     throw new HoldfastError("message-too-large", `The message has ${bytes} bytes; ${messageBytesMax} are allowed.`);

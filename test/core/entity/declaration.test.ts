@@ -1,9 +1,8 @@
-import { accept, createRuntime, holdfast, manifest, reject, type Principal } from "holdfast";
+import { accept, createRuntime, holdfast, reject, type Principal } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
 import { createTestApp, given } from "holdfast/testing";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import cart from "../../../examples/shop/app.ts";
 import { account, anonymous, app } from "../fixtures.ts";
 
 const h = holdfast();
@@ -76,20 +75,6 @@ describe("a declaration", () => {
     const two = base.command("two", { decide: () => [] });
     expect([...one.definition.commands.keys()]).toEqual(["one"]);
     expect([...two.definition.commands.keys()]).toEqual(["two"]);
-  });
-
-  test("the manifest says what is declared", () => {
-    expect(manifest(cart)).toEqual({
-      format: 1,
-      entities: {
-        cart: {
-          revision: 1,
-          history: true,
-          commands: ["addItem", "checkout", "removeItem"],
-          events: { checkedOut: 1, itemAdded: 1, itemRemoved: 1 },
-        },
-      },
-    });
   });
 });
 
