@@ -1,20 +1,12 @@
 import { accept, reject } from "holdfast";
 import * as z from "zod";
 import { h } from "./holdfast.ts";
-
-interface Item {
-  readonly productId: string;
-  readonly name: string;
-  readonly quantity: number;
-}
-
-const productId = z.string().min(1).max(100);
-const item = z.object({ productId, name: z.string().min(1).max(200), quantity: z.int() });
-const country = z.string().regex(/^[A-Z]{2}$/, "two capital letters (ISO 3166-1)");
+import { country, item, productId, type Item } from "./item.ts";
+import { order } from "./order.ts";
 
 const closed = () => reject("cart-closed", "This cart is checked out.");
 
-/** A shopping cart: add, remove, check out once. */
+/** A shopping cart: add, remove, check out once; then it is an order. */
 export const cart = h
   .entity("cart", {
     initial: () => ({ items: [] as readonly Item[], checkedOut: false }),
@@ -56,9 +48,11 @@ export const cart = h
   })
   .command("checkout", {
     input: z.object({ country }),
-    decide: (cart, input, { events }) => {
+    decide: (cart, input, { id, events, send }) => {
       if (cart.checkedOut) return closed();
       if (cart.items.length === 0) return reject("cart-empty", "There is nothing in this cart.");
+      // Stored with the event, in the same write: no cart is checked out without its order, and none leads to two.
+      send(order, id).open({ country: input.country, items: cart.items });
       return accept(events.checkedOut(input));
     },
   });
