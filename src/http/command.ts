@@ -45,7 +45,7 @@ export async function runCommand(
       ...(expectedVersion !== undefined && { expectedVersion }),
       principal,
       deadline,
-      context: contextOf(header, correlation),
+      context: contextOf(exchange),
     });
     const outcome: Outcome = await http.deadlines.bound(work, () => late(body));
     return outcomeAnswer(outcome, correlation);

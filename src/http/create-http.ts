@@ -5,7 +5,8 @@ import { answerApi, nothingHere } from "./api.ts";
 import { createDeadlines } from "./deadline.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { targetOf, type Exchange, type HttpContext, type HttpEnv } from "./exchange.ts";
-import { correlationOf } from "./headers.ts";
+import { traceField } from "../core/runtime/telemetry.ts";
+import { correlationOf, traceOf } from "./headers.ts";
 import { healthy, ready } from "./health.ts";
 import { readMethods, refuseMethod } from "./methods.ts";
 import { createOpenApi } from "./openapi.ts";
@@ -23,6 +24,13 @@ export interface Http {
 
 /** Past its deadline a command gets this long to tell by itself what became of it, milliseconds. */
 const graceMs = 100;
+
+const apiRoute = "/api/*";
+
+/** The route with the names that the app has declared: `/api/cart/{id}/addItem`. */
+function named({ route, entity, command }: Exchange["about"]): string {
+  return route.replace("{entity}", entity ?? "{entity}").replace("{command}", command ?? "{command}");
+}
 
 type Handler = (exchange: Exchange, path: string) => Answer | Promise<Answer>;
 type Route = (c: Context<{ Bindings: HttpEnv }>) => Promise<Response>;
@@ -55,18 +63,26 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
       const header = env.header ?? ((name) => request.headers.get(name) ?? undefined);
       const correlation = correlationOf(header) ?? system.newId();
       const about: Exchange["about"] = { route };
+      const sent = traceOf(header);
+      // Who asks whether it is up is no part of what an app does.
+      const span = route === apiRoute ? system.telemetry?.request({ method, route, trace: sent }) : undefined;
+      const trace = span?.trace ?? sent;
+      const exchange = { request, env, header, correlation, trace, about };
       let answer: Answer;
       try {
-        answer = await handler({ request, env, header, correlation, about }, req.path);
+        answer = await (span ? span.within(() => handler(exchange, req.path)) : handler(exchange, req.path));
       } catch (error) {
         answer = errorAnswer(error, correlation, settings.challenge);
         if (publicError(error).unexpected) {
-          system.log.error({ correlation, method, ...about, error }, "the request failed unexpectedly");
+          const fields = { correlation, ...traceField(trace), method, ...about, error };
+          system.log.error(fields, "the request failed unexpectedly");
         }
       }
       const { status, code } = answer;
-      const line = { correlation, method, ...about, status, ...(code && { code }), ms: system.now() - from };
+      const ids = { correlation, ...traceField(trace) };
+      const line = { ...ids, method, ...about, status, ...(code && { code }), ms: system.now() - from };
       system.log[status < 500 ? "debug" : "info"](line, "request");
+      span?.end({ route: named(about), status, code });
       return new settings.Response(answer.body, {
         status,
         headers: {
@@ -97,8 +113,8 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
     reading("/openapi.json", () => (document ??= json(createOpenApi(runtime.app, settings.info, system.log)))),
   );
   app.all(
-    "/api/*",
-    answered("/api/*", (exchange, path) => answerApi(http, exchange, path)),
+    apiRoute,
+    answered(apiRoute, (exchange, path) => answerApi(http, exchange, path)),
   );
   app.notFound(
     answered("*", () => {

@@ -36,6 +36,8 @@ export interface Exchange {
   readonly header: Header;
   /** The caller's correlation id, or a new one. */
   readonly correlation: string;
+  /** W3C traceparent: of the span that observes the request, else the caller's. */
+  readonly trace: string | undefined;
   /** For the log: what was asked, as far as it is known. */
   readonly about: { route: string; entity?: string; id?: string; command?: string };
 }

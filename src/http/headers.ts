@@ -1,7 +1,8 @@
 import { HoldfastError } from "../core/errors.ts";
 import { jsonType } from "./answer.ts";
-import type { Header } from "./exchange.ts";
+import type { Exchange, Header } from "./exchange.ts";
 import type { Context } from "../core/runtime/requests.ts";
+import { readCorrelation, readTrace } from "../core/runtime/telemetry.ts";
 
 /**
  * An idempotency key, bare or as a quoted string; both forms are the same key. The rest of its rules is the core's.
@@ -51,29 +52,17 @@ export function noneMatches(text: string | undefined, version: number): boolean 
   return text.split(",").some((tag) => tag.trim().replace(/^W\//, "") === `"${version}"`);
 }
 
-const correlationForm = /^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/;
-
 /** The caller's correlation id, if it is 1 to 128 printable ASCII characters. */
 export function correlationOf(header: Header): string | undefined {
-  const text = header("x-correlation-id");
-  return text !== undefined && correlationForm.test(text) ? text : undefined;
+  return readCorrelation(header("x-correlation-id"));
 }
 
-const traceForm =
-  /^(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})($|-[\x21-\x7e]{0,256}$)/;
-
-/** The caller's `traceparent` in the form of version 00, or nothing. Source: W3C Trace Context, section 3.2. */
+/** The caller's `traceparent` in the form of version 00, or nothing. */
 export function traceOf(header: Header): string | undefined {
-  const text = header("traceparent");
-  if (text === undefined) return undefined;
-  const [, version, fields, rest] = traceForm.exec(text) ?? [];
-  // Version 00 ends here; later versions may have more, which is to be ignored.
-  if (fields === undefined || (version === "00" && rest !== "")) return undefined;
-  return `00-${fields}`;
+  return readTrace(header("traceparent"));
 }
 
-export function contextOf(header: Header, correlation: string): Context {
-  const trace = traceOf(header);
+export function contextOf({ correlation, trace }: Pick<Exchange, "correlation" | "trace">): Context {
   return trace === undefined ? { correlation } : { correlation, trace };
 }
 

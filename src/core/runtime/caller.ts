@@ -12,23 +12,25 @@ export interface CallOptions {
   readonly deadline?: number;
 }
 
-/** The commands of an entity as functions; each call is one request to `execute`. */
+/** The commands of an entity as functions; each call is one request to `execute`, its promise what `watch` makes of it. */
 export function createCaller<S extends EntitySpec>(
   execute: (request: CommandRequest) => Promise<Outcome>,
   { name, definition }: EntityRef<S>,
   id: string,
   { principal = systemPrincipal, ...rest }: CallOptions = {},
+  watch: <T>(call: Promise<T>) => Promise<T> = (call) => call,
 ): Caller<S> {
   // A proxy has the methods that its handler says it has: the entity's commands.
   return new Proxy({} as Caller<S>, {
     get(_, command) {
       if (typeof command !== "string" || !definition.commands.has(command)) return undefined;
-      return async (input?: unknown) => {
+      const call = async (input?: unknown) => {
         const outcome = await execute({ entity: name, id, command, input, principal, ...rest });
         if (outcome.ok) return outcome;
         const { status: _status, ...result } = outcome;
         return result;
       };
+      return (input?: unknown) => watch(call(input));
     },
   });
 }

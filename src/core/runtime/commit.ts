@@ -26,6 +26,7 @@ export async function settleGroup(ports: CommitPorts, target: Target, group: rea
     if (live === undefined) {
       live = await loadLive(ports.journal, definition, stream, ports.system.now(), ports.limits.keys);
       current = true;
+      ports.system.telemetry?.loaded(definition.name, live.sequence - live.snapshotAt);
       ports.keep(live);
     }
     const asked = keysToAsk(live, waiting);

@@ -142,17 +142,31 @@ export function applyEntry(live: Live, entry: Entry): void {
 export function timersAfter(timers: Live["timers"], entry: Entry): Live["timers"] {
   if (entry.timers === undefined) return timers;
   const after = new Map(timers);
+  const { id: generation, correlation, trace } = entry;
   for (const { name, at, command, input } of entry.timers) {
     if (at === undefined || command === undefined) after.delete(name);
-    else after.set(name, { at, command, generation: entry.id, ...(input === undefined ? {} : { input }) });
+    else {
+      after.set(name, {
+        at,
+        command,
+        generation,
+        ...(input !== undefined && { input }),
+        ...(correlation !== undefined && { correlation }),
+        ...(trace !== undefined && { trace }),
+      });
+    }
   }
   return after;
 }
 
-/** Bytes that timers take in a snapshot: their inputs, and 150 for the rest of each. */
-export function bytesOfTimers(timers: Iterable<{ readonly input?: JsonValue }>): number {
+/** Bytes that timers take in a snapshot: their inputs and where they come from, and 150 for the rest of each. */
+export function bytesOfTimers(timers: Iterable<Pick<PendingTimer, "input" | "correlation" | "trace">>): number {
   let bytes = 0;
-  for (const { input } of timers) bytes += 150 + (input === undefined ? 0 : jsonBytes(input));
+  for (const { input, correlation, trace } of timers) {
+    bytes += 150 + (input === undefined ? 0 : jsonBytes(input));
+    if (correlation !== undefined) bytes += 17 + jsonBytes(correlation);
+    if (trace !== undefined) bytes += 11 + jsonBytes(trace);
+  }
   return bytes;
 }
 

@@ -5,6 +5,7 @@ import type { JsonValue } from "../json.ts";
 import type { KeyStanding } from "../journal/key-window.ts";
 import type { PendingTimer } from "../journal/format.ts";
 import type { Key, KeyOrigin } from "../journal/keys.ts";
+import type { Span } from "./telemetry.ts";
 
 /** Where a command comes from, for logs, traces and the audit trail. All optional; bounded by the host. */
 export interface Context {
@@ -94,6 +95,8 @@ export interface CommandItem extends Settle<Outcome> {
   readonly deadline: number;
   readonly context: Context;
   readonly timer: FiredTimer | undefined;
+  /** Where somebody wants to see it. */
+  readonly span: Pick<Span, "within"> | undefined;
   /** Where the key stands, for the round that looked. */
   standing: KeyStanding | undefined;
   /** What `prepare` returned. While it runs the item belongs to nobody's group. */

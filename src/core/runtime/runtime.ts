@@ -23,6 +23,7 @@ import { createQueues } from "./queues.ts";
 import type { CommandItem, CommandRequest, Outcome, Read, ViewRequest } from "./requests.ts";
 import { saveSnapshot } from "./snapshots.ts";
 import { createSystem, type System } from "./system.ts";
+import { below, resultOf, resultOfError, type CommandSpan, type Telemetry } from "./telemetry.ts";
 import { validateInput } from "./validate-input.ts";
 import { createWatchers } from "./watchers.ts";
 
@@ -79,6 +80,7 @@ export interface Runtime {
 export function createRuntime<Services>(app: App<unknown, Services>, options: RuntimeOptions<Services>): Runtime {
   const { journal, services } = options;
   const system = options.system ?? createSystem();
+  const { telemetry } = system;
   const limits = checkedLimits(options.limits ?? {});
   const { admit, close } = createAdmission(limits.requestsMax);
   const { watch, notify } = createWatchers();
@@ -98,7 +100,10 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       runInBackground(saveSnapshot(journal, system, limits, live).finally(() => saving.delete(key)));
     },
     prepare: (live, item) => runInBackground(prepare(live, item)),
-    conflict: (stream) => system.log.debug({ stream }, "another instance was faster; decided anew"),
+    conflict(stream) {
+      telemetry?.conflict(stream.entity);
+      system.log.debug({ stream }, "another instance was faster; decided anew");
+    },
   };
   const enqueue = createQueues(system, limits, (target, group) => settleGroup(ports, target, group));
 
@@ -110,7 +115,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
 
   async function prepare(live: Live, item: CommandItem): Promise<void> {
     try {
-      item.prepared = { value: await prepareInTime({ system, limits, services }, live, item) };
+      const work = (): Promise<unknown> => prepareInTime({ system, limits, services }, live, item);
+      item.prepared = { value: await (item.span ? item.span.within(work) : work()) };
       enqueue(live.definition, live.stream, item);
     } catch (error) {
       item.reject(error);
@@ -127,7 +133,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
     return new Promise((resolve, reject) => enqueue(definition, stream, { kind: "view", resolve, reject }));
   }
 
-  const execute = (request: CommandRequest): Promise<Outcome> =>
+  const run = (request: CommandRequest, span: CommandSpan | undefined): Promise<Outcome> =>
     admit(async () => {
       const definition = definitionOf(request.entity);
       const command = commandOf(definition, request.command);
@@ -160,6 +166,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
           deadline: request.deadline ?? Infinity,
           context: request.context ?? {},
           timer: request.timer,
+          span,
           standing: undefined,
           prepared: undefined,
           resolve,
@@ -167,6 +174,24 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
         }),
       );
     });
+
+  async function observe(telemetry: Telemetry, request: CommandRequest): Promise<Outcome> {
+    const { entity, command, principal, context = {} } = request;
+    // A name that nobody has declared is no attribute: of those there is no end.
+    if (!app.entities.get(entity)?.commands.has(command)) return run(request, undefined);
+    const span = telemetry.command({ entity, command, tenant: principal.tenant, context });
+    try {
+      const outcome = await span.within(() => run({ ...request, context: below(context, span) }, span));
+      span.end(resultOf(outcome));
+      return outcome;
+    } catch (error) {
+      span.end(resultOfError(error));
+      throw error;
+    }
+  }
+
+  const execute = (request: CommandRequest): Promise<Outcome> =>
+    telemetry ? observe(telemetry, request) : run(request, undefined);
 
   return {
     app,

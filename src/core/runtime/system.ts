@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto";
+import type { Telemetry } from "./telemetry.ts";
 
 /** One structured line: fields first, then the text. pino's loggers fit as they are. */
 export interface Logger {
@@ -21,6 +22,8 @@ export interface System {
   /** Runs `task` after the input that has already arrived: what arrives together can be handled together. */
   soon(task: () => void): void;
   readonly log: Logger;
+  /** Who is told of spans and measurements. Absent: nobody, at no cost. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Epoch milliseconds as RFC 3339 in UTC: `2026-01-01T00:00:00.000Z`. */
@@ -43,7 +46,7 @@ export function idFromBytes(bytes: Uint8Array, offset: number): string {
 }
 
 /** The real clock, randomness and timers of this process. The only place in the core that touches them. */
-export function createSystem(options: { readonly log?: Logger } = {}): System {
+export function createSystem(options: Pick<Partial<System>, "log" | "telemetry"> = {}): System {
   const pool = new Uint8Array(20 * 256);
   let used = pool.length;
   return {
@@ -63,5 +66,6 @@ export function createSystem(options: { readonly log?: Logger } = {}): System {
     },
     soon: (task) => void setImmediate(task),
     log: options.log ?? silentLogger,
+    telemetry: options.telemetry,
   };
 }

@@ -16,6 +16,7 @@ import { createListener } from "./listener.ts";
 import { createLogger } from "./logger.ts";
 import { createTrackedServer } from "./server.ts";
 import { onSignals } from "./signals.ts";
+import { registeredTelemetry } from "./telemetry.ts";
 import { checkWritable, databaseError, listenError, makeDataFolder } from "./startup.ts";
 
 /** What was left when shutting down had to stop waiting. */
@@ -54,7 +55,8 @@ export async function serve<Services>(
 ): Promise<LocalHost> {
   const settings = localSettings(options, process.env);
   const log = settings.logger ?? createLogger(process.env["HOLDFAST_LOG"] || "info");
-  const system = createSystem({ log });
+  const telemetry = settings.telemetry ?? (await registeredTelemetry());
+  const system = createSystem({ log, ...(telemetry && { telemetry }) });
   const journal = await openJournal(settings, system);
   try {
     return await start(app, settings, system, journal);
@@ -69,6 +71,9 @@ const stopMs = 500;
 
 /** How long closing the database may take on top, milliseconds. */
 const journalTimeoutMs = 1_000;
+
+/** How long sending the last spans and measurements may take on top, milliseconds. */
+const flushTimeoutMs = 1_000;
 
 type ClosableJournal = Journal & { close(): void | Promise<void> };
 
@@ -93,7 +98,7 @@ async function start<Services>(
   journal: ClosableJournal,
 ): Promise<LocalHost> {
   const { services, limits, authenticate, host } = settings;
-  const { log } = system;
+  const { log, telemetry } = system;
   const runtime = createRuntime(app, {
     journal,
     system,
@@ -144,6 +149,9 @@ async function start<Services>(
     if (left > 0) log.error({ left, closeTimeoutMs }, `shutting down took too long: ${left} requests were cut off`);
     if (!(await inTime(journalTimeoutMs, Promise.resolve(journal.close())))) {
       log.error({ journalTimeoutMs }, "the database could not be closed; what was answered is safe");
+    }
+    if (telemetry && !(await inTime(flushTimeoutMs, telemetry.flush()))) {
+      log.warn({ flushTimeoutMs }, "the last telemetry could not be sent");
     }
     log.info({ left }, "stopped");
     return { left };
