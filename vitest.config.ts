@@ -8,7 +8,7 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "template/test/**/*.test.ts"],
     // Type tests count as tests: with TypeScript 7's own tsc, a type error anywhere in tsconfig.json fails the run.
     typecheck: { enabled: true, checker: "tsc", include: ["test/types/**/*.test-d.ts"], tsconfig: "tsconfig.json" },
     pool: "forks",

@@ -19,7 +19,8 @@ const rows = {
   conductor: { folders: ["core"] },
   ".": { folders: ["core", "workflows", "projections", "crdt", "conductor"] },
   http: { folders: ["core", "workflows", "projections", "crdt", "conductor"], packages: ["hono"] },
-  local: { folders: ["core", "http"], packages: ["@hono/node-server", "pino"], builtins: ["node:*"] },
+  telemetry: { folders: ["core"], packages: ["@opentelemetry/api"] },
+  local: { folders: ["core", "http", "telemetry"], packages: ["@hono/node-server", "pino"], builtins: ["node:*"] },
   aws: { folders: ["core", "http"], packages: ["@aws-sdk/*", "@smithy/*", "@middy/*", "aws-lambda"] },
   azure: { folders: ["core", "http"], packages: ["@azure/*"] },
   memory: { folders: ["core", "http"] },
@@ -30,7 +31,7 @@ const rows = {
 };
 
 /** Folders that stand for a user's program: they know the package by its public names only. */
-const users = ["functions", "examples", "bench"];
+const users = ["functions", "examples", "bench", "template"];
 const refusedToUsers = ["src", "test", "dist"];
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");

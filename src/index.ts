@@ -62,4 +62,13 @@ export type { CommandRequest, Context, Outcome, ViewRequest } from "./core/runti
 export type { CallOptions, Runtime, RuntimeOptions, Viewed } from "./core/runtime/runtime.ts";
 export { createRuntime, systemPrincipal } from "./core/runtime/runtime.ts";
 export type { Logger, System } from "./core/runtime/system.ts";
+export type {
+  CommandAbout,
+  CommandResult,
+  CommandSpan,
+  MessageAbout,
+  RequestSpan,
+  Span,
+  Telemetry,
+} from "./core/runtime/telemetry.ts";
 export { createSystem, silentLogger } from "./core/runtime/system.ts";

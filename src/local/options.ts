@@ -1,5 +1,6 @@
 import type { Limits } from "../core/runtime/limits.ts";
 import type { Logger } from "../core/runtime/system.ts";
+import type { Telemetry } from "../core/runtime/telemetry.ts";
 import type { Journal } from "../core/journal/port.ts";
 import { HoldfastError } from "../core/errors.ts";
 import type { Authenticate, HttpOptions } from "../http/options.ts";
@@ -55,6 +56,11 @@ export interface LocalOptions<Services = unknown> {
   readonly services?: Services;
   /** Default: JSON lines on standard output, from the level that the environment's `HOLDFAST_LOG` names, else `info`. */
   readonly logger?: Logger;
+  /**
+   * Who is told of spans and measurements. Default: OpenTelemetry, if its SDK (or anything else that registers with its
+   * API) was started before; else nobody. `false`: nobody in any case.
+   */
+  readonly telemetry?: Telemetry | false;
   /** Who sends a request. Default: everybody is anonymous, of tenant `default`. */
   readonly authenticate?: Authenticate;
   /** Of the runtime. */
@@ -90,6 +96,7 @@ const known: ReadonlySet<string> = new Set([
   "data",
   "services",
   "logger",
+  "telemetry",
   "authenticate",
   "limits",
   "http",

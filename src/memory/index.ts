@@ -1,1 +1,2 @@
+export type { MemoryJournal } from "./journal.ts";
 export { createMemoryJournal } from "./journal.ts";

@@ -98,18 +98,19 @@ export function createMemoryMessages(journal: {
         });
         break;
       case "bury":
+        if (!isUnchanged(made)) break;
         change(made.id, { due: undefined, armed: false, failures: made.failures, reason: made.reason });
         break;
-      case "dead":
-        add({
-          ...plain,
-          ...made.message,
-          consumer: made.consumer ?? consumer,
-          failures: made.failures,
-          reason: made.reason,
-          due: undefined,
-        });
+      case "dead": {
+        const { message, failures, reason, consumer: of = consumer } = made;
+        const { stream, sequence, n, again } = message;
+        const isSame = (row: Row): boolean =>
+          row.sequence === sequence && row.n === n && row.again === again && row.due === undefined;
+        const row = n && stream && find((row) => row.consumer === of && isSame(row) && isOf(row, stream));
+        if (row) change(row.id, { failures, reason });
+        else add({ ...plain, ...message, consumer: of, failures, reason, due: undefined });
         break;
+      }
       case "arm": {
         const { name, stream, due, sequence, now } = made;
         const row = find((row) => row.consumer === consumer && row.armed && row.name === name && isOf(row, stream));
@@ -158,11 +159,9 @@ export function createMemoryMessages(journal: {
       const position = found?.position ?? (start === "now" ? journal.head() : 0);
       consumers.set(name, { position, owner, until });
       const parked: ParkedLane[] = [];
-      if (!kept) {
-        for (const { consumer, parked: isParked, stream, sequence = 1, n = 1, failures, due = 0 } of rows.values()) {
-          if (consumer !== name || !isParked || !stream) continue;
-          parked.push({ at: { stream, sequence, n }, through: journal.lastSequence(stream, position), failures, due });
-        }
+      for (const { consumer, parked: isParked, stream, sequence = 1, n = 1, failures, due = 0 } of rows.values()) {
+        if (consumer !== name || !isParked || !stream) continue;
+        parked.push({ at: { stream, sequence, n }, through: journal.lastSequence(stream, position), failures, due });
       }
       return { kind: "taken", kept, position, parked };
     },
@@ -204,7 +203,7 @@ export function createMemoryMessages(journal: {
       return dead;
     },
     async redrive(ids, now) {
-      const dead = ids.filter((id) => rows.has(id) && rows.get(id)?.due === undefined);
+      const dead = [...new Set(ids)].filter((id) => rows.has(id) && rows.get(id)?.due === undefined);
       for (const id of dead) {
         const { reason: _reason, ...row } = rows.get(id) as Row;
         rows.set(id, { ...row, due: now, failures: undefined });
@@ -213,7 +212,7 @@ export function createMemoryMessages(journal: {
       return dead.length;
     },
     async drop(ids) {
-      const dead = ids.filter((id) => rows.has(id) && rows.get(id)?.due === undefined);
+      const dead = [...new Set(ids)].filter((id) => rows.has(id) && rows.get(id)?.due === undefined);
       for (const id of dead) rows.delete(id);
       return dead.length;
     },

@@ -86,6 +86,7 @@ export function given<S extends EntitySpec>(entity: EntityRef<S>, ...events: rea
           deadline: Number.POSITIVE_INFINITY,
           context: {},
           timer: undefined,
+          span: undefined,
           standing: undefined,
           prepared: { value: options.prepared },
           resolve: () => {},

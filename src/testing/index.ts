@@ -1,4 +1,6 @@
 export * from "./conformance/journal.ts";
+export * from "./conformance/delivery.ts";
+export * from "./conformance/messages.ts";
 export type { EventOf, Expected, Given, When, WhenOptions } from "./given.ts";
 export { given } from "./given.ts";
 export type { TestApp, TestAppOptions } from "./test-app.ts";

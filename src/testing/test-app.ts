@@ -18,6 +18,8 @@ export interface TestAppOptions<Services, J extends Journal = Journal> extends V
 export interface TestApp<J extends Journal = Journal> extends Runtime {
   readonly clock: VirtualClock;
   readonly journal: J;
+  /** Resolves when subscriptions, workers and timers are registered: what is committed from then on reaches them. */
+  readonly started: Promise<void>;
   /** Resolves when subscriptions, workers and timers have handled all that is due; retries and timers wait for the clock. */
   delivered(): Promise<void>;
   /** Puts a message, a JSON value, into a worker's queue. */
@@ -40,10 +42,13 @@ export function createTestApp<Services, J extends Journal = Journal & MessageSto
     ...(limits && { limits }),
   });
   let delivery: Delivery | undefined;
+  let started = Promise.resolve();
   if (isMessageStore(journal)) {
     delivery = createDelivery(runtime, { store: journal, journal, services });
-    // Registered before this returns: memory does not wait.
-    void delivery.start();
+    // Registered before this returns, if the store is memory: it does not wait.
+    started = delivery.start();
+    // Whoever waits for it, or for a delivery, is told.
+    started.catch(() => {});
   }
   const delivering = (): Delivery => {
     if (delivery) return delivery;
@@ -53,7 +58,11 @@ export function createTestApp<Services, J extends Journal = Journal & MessageSto
     ...runtime,
     clock: system.clock,
     journal,
-    delivered: () => delivering().idle(),
+    started,
+    async delivered() {
+      await started;
+      await delivering().idle();
+    },
     send: (queue, message, options) => delivering().send(queue, { ...options, body: JSON.stringify(message) }),
     async close() {
       await Promise.all([runtime.close(), delivery?.close(0)]);

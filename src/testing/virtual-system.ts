@@ -1,4 +1,5 @@
 import { idFromBytes, silentLogger, type Logger, type System } from "../core/runtime/system.ts";
+import type { Telemetry } from "../core/runtime/telemetry.ts";
 
 /** A clock that stands still until it is told to go on. */
 export interface VirtualClock {
@@ -17,6 +18,7 @@ export interface VirtualSystemOptions {
   /** Equal seeds give equal random numbers and ids. Default 1. */
   readonly seed?: number;
   readonly log?: Logger;
+  readonly telemetry?: Telemetry;
 }
 
 /** Time, randomness and ids that are the same in every run. */
@@ -33,12 +35,14 @@ export function createVirtualSystem(options: VirtualSystemOptions = {}): Virtual
       return idFromBytes(bytes, 0);
     },
     after(delayMs, task) {
-      const timer = { at: now + delayMs, task };
+      // Whole milliseconds, as real clocks show them.
+      const timer = { at: now + Math.ceil(delayMs), task };
       timers.add(timer);
       return () => timers.delete(timer);
     },
     soon: (task) => void Promise.resolve().then(task),
     log: options.log ?? silentLogger,
+    telemetry: options.telemetry,
     clock: {
       now: () => now,
       async advance(ms) {

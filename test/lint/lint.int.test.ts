@@ -82,6 +82,8 @@ const planted: readonly Planted[] = [
   violation(directions, "src/crdt", `export { a } from "../conductor/a.ts";`, "crdt imports the conductor"),
   violation(directions, "src/conductor", `export { a } from "../memory/a.ts";`, "the conductor imports a target"),
   violation(directions, "src/http", `export { a } from "../local/a.ts";`, "http imports a target"),
+  violation(directions, "src/core", `export { trace } from "@opentelemetry/api";`, "core imports OpenTelemetry"),
+  violation(directions, "src/telemetry", `export { a } from "../http/a.ts";`, "telemetry imports http"),
   violation(directions, "src/http", `export { serve } from "@hono/node-server";`, "http imports a server"),
   violation(directions, "src/local/journal", `export { a } from "../../azure/tables/a.ts";`, "local imports azure"),
   violation(directions, "src/local", `export { Client } from "@aws-sdk/client-sqs";`, "local imports an SDK of AWS"),

@@ -1,7 +1,7 @@
 // What users get: the package is built and packed in a temporary copy, installed into an empty project and used there,
 // under plain Node and by the compiler, with none of this repository's settings.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -32,6 +32,7 @@ const specifiers = Object.keys(manifest.exports).map((subpath) => manifest.name 
 const work = mkdtempSync(join(tmpdir(), "holdfast-package-"));
 const stage = join(work, "stage");
 const consumer = join(work, "consumer");
+const tarball = join(work, `${manifest.name}-${manifest.version}.tgz`);
 const installed = join(consumer, "node_modules", manifest.name);
 let files: readonly string[] = [];
 
@@ -111,7 +112,15 @@ function loadedBy(specifier: string): readonly string[] {
 
 beforeAll(() => {
   mkdirSync(stage);
-  for (const name of ["package.json", "LICENSE", "README.md", "src", "tsconfig.json", "tsconfig.build.json"]) {
+  for (const name of [
+    "package.json",
+    "LICENSE",
+    "README.md",
+    "src",
+    "template",
+    "tsconfig.json",
+    "tsconfig.build.json",
+  ]) {
     cpSync(join(root, name), join(stage, name), { recursive: true });
   }
   symlinkSync(join(root, "node_modules"), join(stage, "node_modules"), "junction");
@@ -120,7 +129,6 @@ beforeAll(() => {
 
   mkdirSync(consumer);
   writeFileSync(join(consumer, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-  const tarball = join(work, `${manifest.name}-${manifest.version}.tgz`);
   run(consumer, "npm", "install", "--prefer-offline", "--no-audit", "--no-fund", tarball);
   files = readdirSync(installed, { recursive: true, withFileTypes: true, encoding: "utf8" })
     .filter((entry) => entry.isFile())
@@ -142,17 +150,16 @@ beforeAll(() => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 describe("the packed tarball", () => {
-  test("holds the build, its sources and nothing else", () => {
+  test("holds the build, its sources, the template and nothing else", () => {
     expect(files).toContain("LICENSE");
     expect(files).toContain("README.md");
-    expect(files.filter((file) => !/^(dist|src)\//.test(file)).toSorted()).toEqual([
+    expect(files.filter((file) => !/^(dist|src|template)\//.test(file)).toSorted()).toEqual([
       "LICENSE",
       "README.md",
       "package.json",
     ]);
-    expect(files.filter((file) => /(^|\/)(test|bench|examples|fixtures)\/|\.(test|test-d|spec)\./.test(file))).toEqual(
-      [],
-    );
+    const tests = files.filter((file) => /(^|\/)(test|bench|examples|fixtures)\/|\.(test|test-d|spec)\./.test(file));
+    expect(tests).toEqual(["template/test/app.test.ts"]);
   });
 
   test("has every file that its exports and its bin name", () => {
@@ -197,6 +204,11 @@ describe("the installed package", () => {
     expect(light.filter((url) => !["node:buffer", "node:crypto"].includes(url))).toEqual([]);
   });
 
+  test("loads no OpenTelemetry with the local host, before an SDK was started", () => {
+    expect(loadedBy(`${manifest.name}/local`).filter((url) => url.includes("opentelemetry"))).toEqual([]);
+    expect(loadedBy(`${manifest.name}/telemetry`).some((url) => url.includes("/@opentelemetry/api/"))).toBe(true);
+  });
+
   test("would be caught if it loaded hono, pino or SQLite", () => {
     writeFileSync(join(consumer, "heavy.mjs"), `import "hono"; import "pino"; import "node:sqlite";`);
     const urls = loadedBy("./heavy.mjs").join("\n");
@@ -227,4 +239,57 @@ describe("the installed package", () => {
     expect(read).toContain(`/node_modules/${manifest.name}/dist/index.d.ts`);
     expect(read).not.toContain(`/node_modules/${manifest.name}/src/`);
   });
+});
+
+describe("a new project", () => {
+  const project = join(work, "my-shop");
+  /** The README's blocks of commands: install and test, start, two orders, a look. */
+  const blocks = () => {
+    const readme = readFileSync(join(project, "README.md"), "utf8");
+    return [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, commands = ""]) => commands.trim());
+  };
+  const shell = (commands: string) => run(project, "sh", "-ec", commands);
+
+  test("is made by the tool, and does what its README says", { timeout: 180_000 }, async () => {
+    run(work, process.execPath, join(installed, manifest.bin["holdfast"] ?? ""), "init", "my-shop");
+    // As long as this version is not in the registry.
+    const file = join(project, "package.json");
+    const made = JSON.parse(readFileSync(file, "utf8")) as { dependencies: Record<string, string> };
+    made.dependencies["holdfast"] = `file:${tarball}`;
+    writeFileSync(file, JSON.stringify(made));
+
+    const [install = "", start = "", orders = "", look = ""] = blocks();
+    expect(start).toBe("npm start");
+    shell(install.replace("npm install", "npm install --prefer-offline --no-audit --no-fund"));
+    shell("npm run types");
+    const { server, url } = await startProject();
+    try {
+      const here = (commands: string) => shell(commands.replaceAll("localhost:8080", url.replace("http://", "")));
+      const answers = here(orders);
+      expect(answers.match(/HTTP\/1.1 204/g)).toHaveLength(2);
+      expect(answers.match(/idempotency-replayed: true/gi)).toHaveLength(1);
+      await expect.poll(() => here(look), { timeout: 10_000 }).toBe('{"sold":2}');
+    } finally {
+      // With npm's shell between: the group.
+      if (server.pid !== undefined) process.kill(-server.pid);
+    }
+  });
+
+  /** `npm start`, on any port. */
+  async function startProject(): Promise<{ readonly server: ChildProcess; readonly url: string }> {
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const server = spawn("npm", ["start"], {
+      cwd: project,
+      env: { ...env, PORT: "0", HOLDFAST_LOG: "error" },
+      stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
+    });
+    let text = "";
+    for await (const chunk of server.stderr) {
+      text += String(chunk);
+      const { url } = /Listening on (?<url>\S+)/.exec(text)?.groups ?? {};
+      if (url !== undefined) return { server, url };
+    }
+    throw new Error(`npm start ended: ${text}`);
+  }
 });

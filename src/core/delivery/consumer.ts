@@ -1,4 +1,5 @@
 import type { Journal, StoredRecord } from "../journal/port.ts";
+import type { About } from "../messaging/handler.ts";
 import { verdictOf, type DeliveryPolicy, type Failures } from "../messaging/policy.ts";
 import type { System } from "../runtime/system.ts";
 import { createCursor } from "./cursor.ts";
@@ -14,7 +15,7 @@ import type {
   Taken,
 } from "./port.ts";
 import { createProgress, leaseMs } from "./progress.ts";
-import { reasonOf } from "./reason.ts";
+import { readable, reasonOf } from "./reason.ts";
 import type { Done, DueAgain, Work } from "./work.ts";
 
 /** What became of an attempt. */
@@ -55,6 +56,8 @@ export interface ConsumerSpec {
   readonly absorb?: (record: PositionedRecord) => readonly Change[];
   /** What it notes when it has become this process's. */
   readonly begin?: (now: number) => readonly Change[];
+  /** Since when a waiting message should be done, for telemetry; default: since it came. */
+  readonly since?: (message: QueuedMessage) => number | undefined;
   /** Whether a waiting message that is given up is due again; a copy of it is dead all the same. */
   readonly bury?: (message: QueuedMessage, now: number) => DueAgain | undefined;
   /**
@@ -72,6 +75,8 @@ export interface ConsumerPorts {
 
 export interface Consumer {
   readonly name: string;
+  /** Until when another process has it, epoch milliseconds; in the past or 0: nobody else. */
+  readonly heldUntil: number;
   /** Registers it, so that nothing that is committed afterwards is missed, and begins. */
   start(): Promise<void>;
   /** Looks for work; `messages`: among what waits in rows, too. Records that are at hand need not be read. */
@@ -95,6 +100,8 @@ const changesMax = 2_048;
 const parkedMax = 10_000;
 /** Records without work after which the cursor is stored all the same. */
 const idleRecordsMax = 10_000;
+/** Longest wait for a retry after a takeover, milliseconds: no row, only a clock that was set back, says more. */
+const retryMaxMs = 300_000;
 /** Longest sleep, milliseconds: that soon a clock that was set is noticed. */
 const sleepMaxMs = 60_000;
 
@@ -123,9 +130,13 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   let overfull = false;
   let closing = false;
   let cancelSleep = (): void => {};
+  let forgetAge: (() => void) | undefined;
   let cancelRenewal: (() => void) | undefined;
   const end = spec.end?.position ?? Infinity;
   const whenQuiet: (() => void)[] = [];
+  /** Messages that wait for another attempt, and since when they should be done; for telemetry, as many as fit. */
+  const retrying = new Map<number, number>();
+  const cameAt = spec.since ?? (({ created }: QueuedMessage) => created);
 
   const progress = createProgress({
     name,
@@ -154,7 +165,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   const lanes = createLanes({
     concurrency: policy.concurrency,
     now: system.now,
-    mayRun: () => !closing && progress.isOwner(),
+    // What is noted is bounded, too: a stream that catches up notes each step.
+    mayRun: () => !closing && progress.isOwner() && progress.noted < changesMax,
     run: serve,
     onEnded() {
       // That may have been the last of it.
@@ -169,14 +181,16 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     stop = new AbortController();
     lanes.clear();
     rows.clear();
+    retrying.clear();
     overfull = false;
+    over = false;
   }
 
   function adopt({ position, parked }: Taken): void {
     forget();
     cursor.reset(position);
     for (const { at, through, failures, due } of parked) {
-      park(lanes.of(at.stream), { at, through, failures, retryAt: due });
+      park(lanes.of(at.stream), { at, through, failures, retryAt: Math.min(due, system.now() + retryMaxMs) });
     }
     const begun = spec.begin?.(system.now()) ?? nothing;
     progress.note(...begun);
@@ -192,6 +206,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     again = true;
     turning ??= turn().finally(() => {
       turning = undefined;
+      // Something came after the last look.
+      if (again) wake("records");
       checkQuiet();
     });
   }
@@ -226,6 +242,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     const { signal } = stop;
     if (messagesAt <= system.now() && !overfull) await lookForMessages();
     if (!signal.aborted) await readOn();
+    // What is ready stays so for ever if the lease has ended, and nobody takes it again.
+    if (lanes.waiting > 0 && !closing) await progress.own();
     lanes.pump();
     if (progress.heldUntil > system.now()) return progress.heldUntil;
     return overfull ? Infinity : messagesAt;
@@ -266,9 +284,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       for (const positioned of records) {
         if (signal.aborted) return;
         if (positioned.position > end) break;
-        if (pickFrom(positioned)) continue;
-        if (!(await progress.own())) return;
-        pickFrom(positioned);
+        // Taking it may last as long as a lease.
+        while (!pickFrom(positioned)) if (!(await progress.own())) return;
       }
       if (signal.aborted) return;
       if (records.length < batchMax) await endIfOver();
@@ -320,7 +337,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
 
   // Working.
 
-  /** Handles the lane's next item. Never rejects. */
+  /** Handles the lane's next item. */
   async function serve(lane: Lane): Promise<void> {
     const { signal } = stop;
     renewLater();
@@ -330,10 +347,11 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       else if (lane.parked) await serveParked(lane, lane.parked, signal);
       else await serveItem(lane, signal);
     } catch (error) {
-      if (signal.aborted || !lane.parked) return;
-      // What failed was reading the journal.
-      log.warn({ consumer: name, lane: lane.key, error }, `${name} could not read on; it tries again`);
-      park(lane, { ...lane.parked, retryAt: system.now() + 1_000 });
+      if (signal.aborted) return;
+      // No handler's failure: the journal could not be read, or the logger has thrown. The lane waits, whatever it was.
+      await new Promise<void>((resolve) => void system.after(1_000, resolve));
+      if (signal.aborted) return;
+      log.warn({ consumer: name, lane: lane.key, error }, `${name} could not go on; it tries again`);
     }
     if (signal.aborted) return;
     progress.flushSoon();
@@ -355,7 +373,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     // The row is responsible for all of them as soon as it is stored, together with the cursor.
     const through = lane.items.at(-1)?.at.sequence ?? item.at.sequence;
     for (const { ticket } of lane.items.splice(0)) cursor.end(ticket);
-    park(lane, { at: item.at, through, failures, retryAt: due });
+    park(lane, { at: item.at, through, failures, retryAt: due, since: item.record.time });
   }
 
   async function serveParked(lane: Lane, parked: Parked, signal: AbortSignal): Promise<void> {
@@ -368,6 +386,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       return progress.note({ kind: "unpark", stream: parked.at.stream });
     }
     const { at, record } = next;
+    parked.since = record.time;
     const result = await attempt({ reference: at, record }, parked.failures, signal);
     if (signal.aborted) return;
     if (result.kind === "retry") {
@@ -384,8 +403,9 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   /** The parked lane's next item, or up to which sequence there is none. */
   async function findNext(parked: Parked): Promise<Found | { readonly upTo: number }> {
     const { stream, sequence, n } = parked.at;
-    for (let after = sequence - 1; ; ) {
-      const records = await journal.history(stream, { after, limit: batchMax });
+    // Mostly it is among the first few; where it is not, there may be none for long.
+    for (let after = sequence - 1, limit = 4; ; limit = Math.min(4 * limit, batchMax)) {
+      const records = await journal.history(stream, { after, limit });
       for (const record of records) {
         if (record.sequence > parked.through) return { upTo: parked.through };
         const first = record.sequence === sequence ? n : 1;
@@ -393,7 +413,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
         if (next !== undefined) return { at: { stream, sequence: record.sequence, n: next }, record };
         after = record.sequence;
       }
-      if (records.length < batchMax) return { upTo: after };
+      if (records.length < limit) return { upTo: after };
     }
   }
 
@@ -403,11 +423,15 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     const result = await attempt({ reference, message }, message.failures, signal);
     if (signal.aborted) return;
     lane.messages.shift();
+    retrying.delete(id);
+    if (result.kind === "retry" && retrying.size < parkedMax) {
+      retrying.set(id, cameAt(message) ?? result.failures.since);
+    }
     // A row that was armed again in the meantime stays.
     const armed = n === undefined ? sequence : undefined;
     const { failures } = result;
     if (result.kind === "dead") {
-      buryMessage(message, result);
+      buryMessage(message, result, armed);
     } else if (result.kind === "done" && result.due === undefined) {
       progress.note({ kind: "delete", id, sequence: armed });
     } else {
@@ -415,11 +439,15 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     }
   }
 
-  function buryMessage(message: QueuedMessage, { failures, reason }: Result & { kind: "dead" }): void {
+  function buryMessage(
+    message: QueuedMessage,
+    { failures, reason }: Result & { kind: "dead" },
+    sequence: number | undefined,
+  ): void {
     const now = system.now();
     const { id } = message;
     const next = spec.bury?.(message, now);
-    if (next === undefined) return progress.note({ kind: "bury", id, failures, reason });
+    if (next === undefined) return progress.note({ kind: "bury", id, failures, reason, sequence });
     const { name: _name, ...copy } = message;
     progress.note(
       { kind: "dead", message: { ...copy, created: now }, failures, reason },
@@ -428,24 +456,29 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   }
 
   async function attempt(
-    work: Omit<Work, "attempt" | "stop">,
+    work: Omit<Work, "attempt" | "stop" | "about">,
     before: Failures | undefined,
     signal: AbortSignal,
   ): Promise<Result> {
     handled = true;
+    const about: About = {};
     try {
-      const done = await spec.run({ ...work, attempt: (before?.attempts ?? 0) + 1, stop: signal });
+      const done = await spec.run({ ...work, attempt: (before?.attempts ?? 0) + 1, stop: signal, about });
       if (done?.changes && !signal.aborted) progress.note(...done.changes);
       return { kind: "done", failures: undefined, due: done?.again?.due, body: done?.again?.body };
-    } catch (error) {
+    } catch (thrown) {
+      const error = readable(thrown);
       const now = system.now();
       const verdict = verdictOf(error, before, policy, now, system.random);
       const { failures } = verdict;
       const reason = reasonOf(error);
       const { stream, sequence, n } = work.reference ?? {};
-      const fields = { consumer: name, stream, sequence, n, attempts: failures.attempts, code: reason.code, error };
+      const { attempts } = failures;
+      const fields = { consumer: name, ...about, stream, sequence, n, attempts, code: reason.code, error };
       if (signal.aborted) return { kind: "retry", failures, due: now, body: undefined };
       if (verdict.kind === "dead") {
+        // A replay's own name is one of any number.
+        system.telemetry?.deadLetter(spec.deadLetters?.consumer ?? name, reason.code);
         log.error(fields, `${name} gives a message up (${reason.code}); it is among the dead letters`);
         return { kind: "dead", failures, reason, due: undefined, body: undefined };
       }
@@ -466,11 +499,22 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     const delayMs = parked.retryAt - system.now();
     if (delayMs <= 0) return lanes.makeReady(lane);
     lane.cancel = system.after(delayMs, () => {
+      // Timers fire up to a millisecond early, and clocks are set back: nothing else would come back to it.
+      parked.retryAt = Math.min(parked.retryAt, system.now());
       lanes.makeReady(lane);
       lanes.pump();
       // Its lease may have ended while nothing ran.
       if (!progress.isOwner()) wake("messages");
     });
+  }
+
+  /** For telemetry. */
+  function oldestMs(): number | undefined {
+    // Somebody else's.
+    if (!progress.isOwner() && progress.heldUntil > system.now()) return undefined;
+    let oldest = lanes.oldest(cameAt) ?? Infinity;
+    for (const at of retrying.values()) oldest = Math.min(oldest, at);
+    return oldest === Infinity ? 0 : system.now() - oldest;
   }
 
   /** While something runs, the lease is renewed. */
@@ -502,7 +546,11 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
 
   return {
     name,
+    get heldUntil() {
+      return progress.heldUntil;
+    },
     async start() {
+      if (!spec.end) forgetAge = system.telemetry?.age(name, oldestMs);
       await progress.own();
       wake("messages");
     },
@@ -518,6 +566,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     },
     async close(timeoutMs) {
       closing = true;
+      forgetAge?.();
       cancelSleep();
       let cancel = (): void => {};
       await Promise.race([quiet(), new Promise<void>((resolve) => void (cancel = system.after(timeoutMs, resolve)))]);
@@ -525,6 +574,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       cancelRenewal?.();
       forget();
       await progress.release();
+      checkQuiet();
     },
   };
 }
@@ -535,6 +585,6 @@ function makesDue(change: Change): boolean {
     change.kind === "arm" ||
     change.kind === "plan" ||
     change.kind === "postpone" ||
-    (change.kind === "delete" && change.sequence !== undefined)
+    ((change.kind === "delete" || change.kind === "bury") && change.sequence !== undefined)
   );
 }

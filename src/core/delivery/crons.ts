@@ -4,6 +4,16 @@ import { isoTime } from "../runtime/system.ts";
 import type { ConsumerSpec } from "./consumer.ts";
 import type { DeliveryPorts } from "./ports.ts";
 
+/** What a row holds. */
+interface Plan {
+  readonly tick: number;
+  /** The schedule that made it. */
+  readonly cron: string;
+  readonly zone: string;
+  /** The tick is being handled. */
+  readonly begun?: true;
+}
+
 /** A tick that is later than this was missed, milliseconds. */
 const lateMs = 60_000;
 
@@ -15,7 +25,7 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
   const { schedule, policy, tenant, missed, cron, zone } = definition;
   const { system } = runtime;
   const name = `timer:${definition.name}`;
-  const bodyOf = (tick: number): string => JSON.stringify({ tick, cron, zone });
+  const bodyOf = (tick: number, begun?: true): string => JSON.stringify({ tick, cron, zone, begun });
 
   function after(time: number): { due: number; body: string } {
     const tick = schedule.next(time);
@@ -34,19 +44,20 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
     policy,
     begin: (now) => [{ kind: "plan", name: "tick", ...after(now), now }],
     bury: (message, now) => (message.name === undefined ? undefined : after(now)),
-    async run({ message, attempt, stop }) {
+    since: ({ body }) => (JSON.parse(body ?? "{}") as { readonly tick?: number }).tick,
+    async run({ message, attempt, stop, about }) {
       if (!message) return undefined;
-      const planned = JSON.parse(message.body ?? "{}") as { tick: number; cron: string; zone: string };
+      const planned = JSON.parse(message.body ?? "{}") as Plan;
       const now = system.now();
       // A redriven tick has no name: it is run once, as it is.
       const isPlan = message.name !== undefined;
-      if (isPlan && message.failures === undefined) {
+      if (isPlan && !planned.begun) {
         if (planned.cron !== cron || planned.zone !== zone) return { again: after(now) };
         if (planned.tick > now) return { again: { due: planned.tick } };
         const latest = tickOf(planned.tick, now);
         if (latest === undefined) return { again: after(now) };
-        // Noted first, so that every attempt is at the same tick.
-        if (latest !== planned.tick) return { again: { due: latest, body: bodyOf(latest) } };
+        // Noted first: every attempt is at the same tick, and one that dies with its process is not passed over.
+        return { again: { due: latest, body: bodyOf(latest, true) } };
       }
       const { tick } = planned;
       const id = `${definition.name}@${isoTime(tick)}`;
@@ -54,7 +65,7 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
       await runHandler(
         runtime,
         services,
-        { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop },
+        { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, about },
         (context) => definition.handle({ ...context, tick }),
       );
       return isPlan ? { again: after(Math.max(now, tick)) } : undefined;

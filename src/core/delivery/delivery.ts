@@ -1,4 +1,5 @@
 import type { Journal } from "../journal/port.ts";
+import { isoTime } from "../runtime/system.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createConsumer, type Consumer } from "./consumer.ts";
 import { cronConsumer } from "./crons.ts";
@@ -41,6 +42,7 @@ export function createDelivery(
   let stopWatching = (): void => {};
   let closing = false;
   let looking = Promise.resolve();
+  let cancelLook = (): void => {};
 
   const all = (): readonly Consumer[] => [...consumers, ...replays.values()];
 
@@ -68,7 +70,19 @@ export function createDelivery(
   }
 
   function lookLater(): void {
-    lookForReplays().catch((error: unknown) => system.log.warn({ error }, "replays could not be looked for"));
+    lookForReplays().catch((error: unknown) => {
+      system.log.warn({ error }, "replays could not be looked for; it is tried again");
+      cancelLook = system.after(1_000, lookLater);
+    });
+  }
+
+  function sayWhatIsHeld(): void {
+    const now = system.now();
+    const held = consumers.filter(({ heldUntil }) => heldUntil > now);
+    if (held.length === 0) return;
+    const until = isoTime(Math.max(...held.map(({ heldUntil }) => heldUntil)));
+    const names = held.map(({ name }) => name);
+    system.log.info({ consumers: names, until }, "another process, or one that died, has these consumers until then");
   }
 
   return {
@@ -78,7 +92,8 @@ export function createDelivery(
         if (what === "messages") lookLater();
       });
       await Promise.all(consumers.map((consumer) => consumer.start()));
-      await lookForReplays();
+      sayWhatIsHeld();
+      lookLater();
     },
     async send(queue, outgoing) {
       const message = queued(outgoing, system);
@@ -93,6 +108,7 @@ export function createDelivery(
     },
     async close(timeoutMs) {
       closing = true;
+      cancelLook();
       stopWatching();
       await Promise.all(all().map((consumer) => consumer.close(timeoutMs)));
     },

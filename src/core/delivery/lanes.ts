@@ -20,6 +20,8 @@ export interface Parked {
   failures: Failures | undefined;
   /** Epoch milliseconds. */
   retryAt: number;
+  /** When the first that is not done was stored, epoch milliseconds, if this process has read it. */
+  since?: number | undefined;
 }
 
 /** What must not be done at the same time: the work of one stream, or one message that has none. */
@@ -48,9 +50,11 @@ export interface Lanes {
   readonly waiting: number;
   readonly parked: number;
   readonly size: number;
+  /** When the oldest that is not done came, epoch milliseconds; `cameAt` says it of a message. */
+  oldest(cameAt: (message: QueuedMessage) => number | undefined): number | undefined;
 }
 
-/** @param run handles the lane's next item; never rejects */
+/** @param run handles the lane's next item */
 export function createLanes(options: {
   readonly concurrency: number;
   readonly now: () => number;
@@ -69,7 +73,8 @@ export function createLanes(options: {
       const lane = ready.shift() as Lane;
       lane.state = "running";
       active++;
-      void run(lane).then(() => ended(lane));
+      const end = (): void => ended(lane);
+      void run(lane).then(end, end);
     }
   }
 
@@ -115,6 +120,16 @@ export function createLanes(options: {
     },
     get size() {
       return lanes.size;
+    },
+    oldest(cameAt) {
+      let oldest: number | undefined;
+      for (const { items, messages, parked } of lanes.values()) {
+        const parkedAt = parked && (parked.since ?? parked.failures?.since);
+        for (const at of [items[0]?.record.time, messages[0] && cameAt(messages[0]), parkedAt]) {
+          if (at !== undefined && (oldest === undefined || at < oldest)) oldest = at;
+        }
+      }
+      return oldest;
     },
     get parked() {
       let parked = 0;

@@ -3,7 +3,7 @@ import type { Cursor } from "./cursor.ts";
 import type { Change, MessageStore, Taken } from "./port.ts";
 
 /** How long a consumer is owned, unless that is renewed, milliseconds. */
-export const leaseMs = 10_000;
+export const leaseMs = 5_000;
 /** How long what was handled may wait to be stored, milliseconds: it is handled again if the process dies before. */
 const groupMs = 10;
 /** With the clocks of two processes this far apart, milliseconds. */
@@ -32,8 +32,6 @@ export interface Progress {
   readonly busy: boolean;
   /** Stores what is left and gives the consumer back. */
   release(): Promise<void>;
-  /** Forgets what was noted. */
-  reset(): void;
 }
 
 export interface ProgressOptions {
@@ -57,7 +55,8 @@ export interface ProgressOptions {
  */
 export function createProgress(options: ProgressOptions): Progress {
   const { name, start, store, system, cursor, onTaken, onLost, onStored, onFlushed } = options;
-  const owner = system.newId();
+  /** Another one for each ownership: what an earlier one wanted to store, and comes late, is refused. */
+  let owner = system.newId();
   let changes: Change[] = [];
   let until = 0;
   let heldUntil = 0;
@@ -65,16 +64,30 @@ export function createProgress(options: ProgressOptions): Progress {
   /** What is noted belongs to this ownership. */
   let session = {};
   let dirty = false;
+  /** Since progress could be stored last. */
+  let failures = 0;
+  /** What is in memory is what was taken, and what became of it. */
+  let adopted = false;
+  let owning: Promise<boolean> | undefined;
   let flushing: Promise<void> | undefined;
   let releasing = false;
   let cancelGroup: (() => void) | undefined;
 
   const isOwner = (): boolean => system.now() < until;
 
-  async function own(): Promise<boolean> {
-    if (isOwner()) return true;
+  function own(): Promise<boolean> {
+    if (isOwner()) return Promise.resolve(true);
+    // One at a time: an answer that comes before an earlier one says less.
+    owning ??= take().finally(() => void (owning = undefined));
+    return owning;
+  }
+
+  async function take(): Promise<boolean> {
     const now = system.now();
     const mine = session;
+    const wasAdopted = adopted;
+    // Until the answer is here: one that is lost may have said that somebody else has owned it in between.
+    adopted = false;
     const answer = await store.take(name, { owner, now, until: now + leaseMs, longest: now + longestMs, start });
     if (mine !== session) return false;
     if (answer.kind === "held") {
@@ -86,11 +99,13 @@ export function createProgress(options: ProgressOptions): Progress {
     }
     until = now + leaseMs;
     heldUntil = 0;
-    if (answer.kept) return true;
+    adopted = true;
+    if (answer.kept && wasAdopted) return true;
     session = {};
     changes = [];
     stored = answer.position;
-    onTaken(answer);
+    if (releasing) cursor.reset(stored);
+    else onTaken(answer);
     return false;
   }
 
@@ -98,6 +113,8 @@ export function createProgress(options: ProgressOptions): Progress {
     session = {};
     changes = [];
     dirty = false;
+    adopted = false;
+    owner = system.newId();
     until = 0;
     stored = position;
     cursor.reset(position);
@@ -139,10 +156,12 @@ export function createProgress(options: ProgressOptions): Progress {
       system.log.warn({ consumer: name, error }, `${name} could not store its progress; it tries again`);
       changes = [...batch, ...changes];
       dirty = true;
-      await new Promise<void>((resolve) => void system.after(200 * (0.5 + system.random()), resolve));
+      const delayMs = Math.min(1_000, 100 * 2 ** ++failures) * (0.5 + system.random() / 2);
+      await new Promise<void>((resolve) => void system.after(delayMs, resolve));
       return;
     }
     if (mine !== session) return;
+    failures = 0;
     if (!kept) {
       system.log.warn({ consumer: name }, `${name} was taken over by another process; what ran here has no effect`);
       lose(stored);
@@ -156,7 +175,8 @@ export function createProgress(options: ProgressOptions): Progress {
   return {
     isOwner,
     get heldUntil() {
-      return heldUntil;
+      // Our clock was set back: as `take` sees it, such a lease does not count.
+      return heldUntil > system.now() + longestMs ? 0 : heldUntil;
     },
     get stored() {
       return stored;
@@ -179,17 +199,19 @@ export function createProgress(options: ProgressOptions): Progress {
       cancelGroup?.();
       // What it could not store is in `changes` again.
       await flushing;
+      // What it is about to own, nobody else should wait for.
+      await owning?.catch(() => {});
       if (until === 0) return;
       const position = Math.max(stored, cursor.done);
       const batch = changes;
+      const mine = owner;
       lose(stored);
       try {
         // Others need not wait for the lease to end.
-        await store.settle(name, owner, { position, until: 0, changes: batch });
+        await store.settle(name, mine, { position, until: 0, changes: batch });
       } catch (error) {
         system.log.warn({ consumer: name, error }, `${name} could not store its last progress; it is made again`);
       }
     },
-    reset: () => lose(stored),
   };
 }

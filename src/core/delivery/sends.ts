@@ -1,7 +1,8 @@
 import { HoldfastError, isHoldfastError } from "../errors.ts";
-import { derivedKey } from "../messaging/handler.ts";
+import { aboutOf, derivedKey } from "../messaging/handler.ts";
 import { deliveryPolicy } from "../messaging/policy.ts";
 import { systemPrincipal } from "../runtime/authorize.ts";
+import { observed } from "../runtime/telemetry.ts";
 import type { ConsumerSpec } from "./consumer.ts";
 import { partsOf } from "./events.ts";
 import type { DeliveryPorts } from "./ports.ts";
@@ -16,7 +17,7 @@ export function sendsConsumer({ runtime, journal }: DeliveryPorts): ConsumerSpec
     policy,
     pick: ({ record }) =>
       record.entries.includes('"messages":[') ? partsOf(record, "messages").map((_, i) => i + 1) : [],
-    async run({ reference, record }) {
+    async run({ reference, record, attempt, about }) {
       const found = await recordOf(journal, reference, record);
       const part = found && partsOf(found.record, "messages")[found.n - 1];
       if (!part) return undefined;
@@ -24,29 +25,34 @@ export function sendsConsumer({ runtime, journal }: DeliveryPorts): ConsumerSpec
       const { entity, id, command, input } = of;
       const cause = `${entry.id}-m${place}`;
       const { tenant } = found.stream;
-      try {
-        const outcome = await runtime.execute({
-          entity,
-          id,
-          command,
-          ...(input !== undefined && { input }),
-          key: derivedKey({ id: cause, born: found.record.time }, ["send"]),
-          keyOrigin: "derived",
-          principal: { ...systemPrincipal, tenant },
-          deadline: runtime.system.now() + policy.timeoutMs,
-          context: {
-            correlation: entry.correlation ?? entry.id,
-            causation: cause,
-            ...(entry.trace !== undefined && { trace: entry.trace }),
-          },
-        });
-        if (!outcome.ok && !outcome.replayed) {
-          const fields = { from: found.stream, entity, id, command, code: outcome.code };
-          runtime.system.log.info(fields, `${entity}.${command}, which was sent, was rejected: ${outcome.code}`);
+      const context = {
+        correlation: entry.correlation ?? entry.id,
+        causation: cause,
+        ...(entry.trace !== undefined && { trace: entry.trace }),
+      };
+      const message = { consumer: "sends", id: cause, attempt, tenant, context };
+      await observed(runtime.system.telemetry, message, async (context) => {
+        aboutOf(cause, context, about);
+        try {
+          const outcome = await runtime.execute({
+            entity,
+            id,
+            command,
+            ...(input !== undefined && { input }),
+            key: derivedKey({ id: cause, born: found.record.time }, ["send"]),
+            keyOrigin: "derived",
+            principal: { ...systemPrincipal, tenant },
+            deadline: runtime.system.now() + policy.timeoutMs,
+            context,
+          });
+          if (!outcome.ok && !outcome.replayed) {
+            const fields = { ...about, from: found.stream, entity, id, command, code: outcome.code };
+            runtime.system.log.info(fields, `${entity}.${command}, which was sent, was rejected: ${outcome.code}`);
+          }
+        } catch (error) {
+          throw isUnknown(error) ? laterError(error) : error;
         }
-      } catch (error) {
-        throw isUnknown(error) ? laterError(error) : error;
-      }
+      });
       return undefined;
     },
   };

@@ -1,5 +1,4 @@
 import type { EntityDefinition } from "../entity/definition.ts";
-import { isHoldfastError } from "../errors.ts";
 import { eventId, type StoredEvent } from "../journal/format.ts";
 import type { StoredRecord } from "../journal/port.ts";
 import type { SubscriptionDefinition } from "../messaging/definition.ts";
@@ -29,7 +28,7 @@ export function subscriptionConsumer(
     start: definition.from,
     policy,
     pick: ({ stream, record }) => interests.get(stream.entity)?.(record) ?? nothing,
-    async run({ reference, record, message, attempt, stop, again = message?.again }) {
+    async run({ reference, record, message, attempt, stop, about, again = message?.again }) {
       const found = await recordOf(journal, reference, record);
       if (!found) return undefined;
       const { stream, record: stored } = found;
@@ -52,7 +51,7 @@ export function subscriptionConsumer(
       };
       const context = { correlation, causation: id, ...(entry.trace !== undefined && { trace: entry.trace }) };
       const cause = { id, born: stored.time, tenant, context };
-      const run = { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, again };
+      const run = { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, about, again };
       await runHandler(runtime, services, run, (context) => handle(event, context));
       return undefined;
     },
@@ -78,10 +77,9 @@ function createInterest(
     try {
       const data = dataOf(entity?.events.get(event.type), event);
       return filters.some((filter) => matches(filter, data));
-    } catch (error) {
-      // The handler's turn will say so, and wait for newer code.
-      if (isHoldfastError(error, "unknown-event")) return true;
-      throw error;
+    } catch {
+      // The handler's turn will say so: it waits for newer code, or it is poison, which must not stop the others.
+      return true;
     }
   }
 

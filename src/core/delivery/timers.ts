@@ -1,8 +1,9 @@
 import { isHoldfastError } from "../errors.ts";
 import { eraseCommand, type PendingTimer } from "../journal/format.ts";
-import { derivedKey } from "../messaging/handler.ts";
+import { aboutOf, derivedKey } from "../messaging/handler.ts";
 import { deliveryPolicy } from "../messaging/policy.ts";
 import { systemPrincipal } from "../runtime/authorize.ts";
+import { observed } from "../runtime/telemetry.ts";
 import type { ConsumerSpec } from "./consumer.ts";
 import { entriesOf } from "./events.ts";
 import type { Change, PositionedRecord } from "./port.ts";
@@ -30,32 +31,39 @@ export function timersConsumer({ runtime }: DeliveryPorts): ConsumerSpec {
     start: "beginning",
     policy,
     absorb: (positioned) => changesOf(positioned, system.now()),
-    async run({ message }) {
+    // What it was armed for says nothing: the entity knows when it is due.
+    since: ({ failures }) => failures?.since,
+    async run({ message, attempt, about }) {
       if (!message?.stream || message.name === undefined) return undefined;
       const { name, stream } = message;
       const { entity, id, tenant } = stream;
       const timer = await pending(entity, id, tenant, name);
       if (!timer) return undefined;
       if (timer.at > system.now()) return { again: { due: timer.at } };
-      const { command, input, generation } = timer;
+      const { command, input, generation, correlation = generation, trace } = timer;
       const cause = `${generation}-t${name}`;
-      try {
-        await runtime.execute({
-          entity,
-          id,
-          command,
-          ...(input !== undefined && { input }),
-          // Without a time: however late it fires, that it is pending says that it has not run.
-          key: derivedKey({ id: cause, born: undefined }, ["timer"]),
-          keyOrigin: "derived",
-          principal: { ...systemPrincipal, tenant },
-          deadline: system.now() + policy.timeoutMs,
-          context: { correlation: generation, causation: cause },
-          timer: { name, generation },
-        });
-      } catch (error) {
-        if (!isHoldfastError(error, "timer-superseded")) throw error;
-      }
+      const context = { correlation, causation: cause, ...(trace !== undefined && { trace }) };
+      const work = { consumer: "timers", id: cause, attempt, tenant, context, later: true };
+      await observed(system.telemetry, work, async (context) => {
+        aboutOf(cause, context, about);
+        try {
+          await runtime.execute({
+            entity,
+            id,
+            command,
+            ...(input !== undefined && { input }),
+            // Without a time: however late it fires, that it is pending says that it has not run.
+            key: derivedKey({ id: cause, born: undefined }, ["timer"]),
+            keyOrigin: "derived",
+            principal: { ...systemPrincipal, tenant },
+            deadline: system.now() + policy.timeoutMs,
+            context,
+            timer: { name, generation },
+          });
+        } catch (error) {
+          if (!isHoldfastError(error, "timer-superseded")) throw error;
+        }
+      });
       // The command, or another one, may have set it anew.
       const next = await pending(entity, id, tenant, name);
       return next && { again: { due: next.at } };

@@ -1,4 +1,5 @@
 import type { StoredRecord } from "../journal/port.ts";
+import type { About } from "../messaging/handler.ts";
 import type { Change, QueuedMessage, Reference } from "./port.ts";
 
 /** One item of work, and one attempt at it. */
@@ -15,6 +16,8 @@ export interface Work {
   readonly attempt: number;
   /** Aborted when the consumer is somebody else's, or closes. */
   readonly stop: AbortSignal;
+  /** Where the run notes what log lines say of it. */
+  readonly about: About;
 }
 
 /** What a consumer's run leaves behind, besides that it is done. */

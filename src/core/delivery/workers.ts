@@ -1,8 +1,9 @@
 import { validate } from "../entity/schema.ts";
-import { HoldfastError } from "../errors.ts";
-import { parseJson } from "../json.ts";
+import { HoldfastError, isHoldfastError } from "../errors.ts";
+import { parseJson, type JsonValue } from "../json.ts";
 import type { WorkerDefinition } from "../messaging/definition.ts";
-import { runHandler } from "../messaging/handler.ts";
+import { aboutOf, runHandler } from "../messaging/handler.ts";
+import { readCorrelation, readTrace } from "../runtime/telemetry.ts";
 import type { ConsumerSpec } from "./consumer.ts";
 import type { DeliveryPorts } from "./ports.ts";
 
@@ -14,28 +15,29 @@ export function workerConsumer({ runtime, services }: DeliveryPorts, definition:
     name: queueConsumer(definition.queue),
     start: "now",
     policy,
-    async run({ message, attempt, stop }) {
+    async run({ message, attempt, stop, about: known }) {
       if (!message) return undefined;
       const id = message.name ?? String(message.id);
       const attributes = (message.attributes === undefined ? {} : parseJson(message.attributes)) as {
         [name: string]: string;
       };
       const about = { id, attributes };
+      const correlation = readCorrelation(attributes["correlationid"]) ?? `${definition.queue}-${id}`.slice(0, 128);
+      const trace = readTrace(attributes["traceparent"]);
+      const context = { correlation, causation: id.slice(0, 128), ...(trace !== undefined && { trace }) };
+      // Also where its body turns out to be no input.
+      aboutOf(id, context, known);
       const input = await inputOf(definition, message.body ?? "");
       if (definition.authorize && (await definition.authorize(input, about)) !== true) {
         throw new HoldfastError("forbidden", `${name} may not do what message "${id}" asks for.`);
       }
       const key = keyOf(definition, input) ?? id;
-      const given = attributes["correlationid"] ?? "";
-      const correlation = /^[\x21-\x7e]{1,128}$/.test(given) ? given : `${definition.queue}-${id}`.slice(0, 128);
-      const trace = attributes["traceparent"];
-      const context = { correlation, causation: id.slice(0, 128), ...(trace !== undefined && { trace }) };
       // Without a time: the same message may come again any time later.
       const cause = { id: `${definition.queue}/${key}`, born: undefined, tenant, context };
       await runHandler(
         runtime,
         services,
-        { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop },
+        { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, about: known },
         (context) => definition.handle(input, { ...context, message: about }),
       );
       return undefined;
@@ -55,9 +57,19 @@ function keyOf({ name, key }: WorkerDefinition, input: unknown): string | undefi
   throw new HoldfastError("invalid-idempotency-key", `key of worker "${name}" must return a string that is not empty.`);
 }
 
+/** Without the parser's own words, which quote the body: this error is logged. */
+function parseMessage(body: string, worker: string): JsonValue {
+  try {
+    return parseJson(body);
+  } catch (error) {
+    if (!isHoldfastError(error, "malformed-json")) throw error;
+    throw new HoldfastError("malformed-json", `The message is not JSON that worker "${worker}" could read.`);
+  }
+}
+
 /** @throws HoldfastError `malformed-json`, `validation-failed`: dead letters at once */
 async function inputOf({ name, input }: WorkerDefinition, body: string): Promise<unknown> {
-  const value = parseJson(body);
+  const value = parseMessage(body, name);
   const result = await validate(input, value);
   if (!result.issues) return result.value;
   const [first] = result.issues;

@@ -75,6 +75,10 @@ export interface PendingTimer {
   readonly input?: JsonValue;
   /** The id of the entry that set it. */
   readonly generation: string;
+  /** Of the entry that set it; absent: that entry's id. */
+  readonly correlation?: string;
+  /** Of the entry that set it. */
+  readonly trace?: string;
 }
 
 /** Records `from..to` hold `count` keys, the newest of them of time `newest` (epoch ms), the oldest of time `oldest`. */

@@ -5,6 +5,8 @@ import { createCaller } from "../runtime/caller.ts";
 import type { CommandRequest, Context, Outcome } from "../runtime/requests.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Logger } from "../runtime/system.ts";
+import { observed, traceField } from "../runtime/telemetry.ts";
+import { createCalls } from "./calls.ts";
 import type { HandlerContext } from "./types.ts";
 
 /** What has led to a handler's run: an event, a queue's message, a tick. */
@@ -17,6 +19,13 @@ export interface Cause {
   readonly context: Context;
 }
 
+/** What log lines say of a message, as soon as it is known. Never what is in it, nor the keys of its calls. */
+export interface About {
+  message?: string;
+  correlation?: string;
+  trace_id?: string;
+}
+
 /** One run of a handler. */
 export interface Attempt {
   /** Who handles, e.g. `subscription:fulfilment`; part of the keys. */
@@ -27,6 +36,8 @@ export interface Attempt {
   readonly timeoutMs: number;
   /** Aborts the run from outside. */
   readonly stop: AbortSignal;
+  /** For log lines about the message: what the run knows of it. */
+  readonly about?: About;
   /** Makes the keys new: for a replay that is to have its effects again. */
   readonly again?: string | undefined;
 }
@@ -34,12 +45,36 @@ export interface Attempt {
 /**
  * Runs a handler once. Resolves when it has returned and all its calls have been answered.
  * @throws the first of its calls' errors that says `retry: "later"`, also if the handler has swallowed or wrapped it: such
- * an outcome is open, and only a retry settles it; else what the handler threw, or `handler-timed-out`
+ * an outcome is open, and only a retry settles it; else what the handler threw, `handler-timed-out`, or the error of a
+ * call that the handler never looked at
  */
-export async function runHandler<Services>(
+export function runHandler<Services>(
   runtime: Runtime,
   services: Services,
   attempt: Attempt,
+  handle: (context: HandlerContext<Services>) => unknown,
+): Promise<void> {
+  const { handler, cause } = attempt;
+  const { tenant, context } = cause;
+  // The cause's own id may be made of an input.
+  const id = context.causation ?? cause.id;
+  const message = { consumer: handler, id, attempt: attempt.attempt, tenant, context };
+  return observed(runtime.system.telemetry, message, (context) =>
+    runOnce(runtime, services, attempt, context, aboutOf(id, context, attempt.about), handle),
+  );
+}
+
+/** Notes it where the consumer, whose lines come later, can see it. */
+export function aboutOf(message: string, { correlation, trace }: Context, about: About = {}): About {
+  return Object.assign(about, { message }, correlation !== undefined && { correlation }, traceField(trace));
+}
+
+async function runOnce<Services>(
+  runtime: Runtime,
+  services: Services,
+  attempt: Attempt,
+  below: Context,
+  about: About,
   handle: (context: HandlerContext<Services>) => unknown,
 ): Promise<void> {
   const { system } = runtime;
@@ -48,7 +83,7 @@ export async function runHandler<Services>(
   let abort: AbortController | undefined;
   let log: Logger | undefined;
   let finished = false;
-  const open = new Set<Promise<unknown>>();
+  const calls = createCalls();
   const counts = new Map<string, number>();
   let unsettled: HoldfastError | undefined;
   const deadline = system.now() + timeoutMs;
@@ -62,9 +97,8 @@ export async function runHandler<Services>(
     if (request.key === undefined) counts.set(target, n + 1);
     const key = request.key ?? derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]);
     const principal = { ...systemPrincipal, tenant: cause.tenant };
-    const { context } = cause;
     try {
-      return await runtime.execute({ ...request, key, keyOrigin: "derived", principal, deadline, context });
+      return await runtime.execute({ ...request, key, keyOrigin: "derived", principal, deadline, context: below });
     } catch (error) {
       if (isHoldfastError(error, "idempotency-key-reused")) throw notDeterministic(handler, request, n, error);
       if (isHoldfastError(error) && error.retry === "later") unsettled ??= error;
@@ -72,16 +106,8 @@ export async function runHandler<Services>(
     }
   }
 
-  function tracked(request: CommandRequest): Promise<Outcome> {
-    const outcome = execute(request);
-    const done = (): void => void open.delete(outcome);
-    open.add(outcome);
-    outcome.then(done, done);
-    return outcome;
-  }
-
   const context: HandlerContext<Services> = {
-    call: (entity, id, options) => createCaller(tracked, entity, id, options),
+    call: (entity, id, options) => createCaller(execute, entity, id, options, calls.watch),
     services,
     attempt: attempt.attempt,
     now: system.now(),
@@ -91,14 +117,14 @@ export async function runHandler<Services>(
       return abort.signal;
     },
     get log() {
-      log ??= withIds(system.log, { handler, message: cause.id, correlation: cause.context.correlation });
+      log ??= withIds(system.log, { handler, ...about });
       return log;
     },
   };
   await new Promise<void>((resolve, reject) => {
     const cancel = system.after(timeoutMs, () => {
       // Where it still waits for the store, that is what is late.
-      const retry = open.size > 0 || unsettled ? "later" : "reload";
+      const retry = calls.open > 0 || unsettled ? "later" : "reload";
       reject(new HoldfastError("handler-timed-out", `${handler} took longer than ${timeoutMs} ms.`, { retry }));
     });
     const onStop = (): void => {
@@ -110,7 +136,7 @@ export async function runHandler<Services>(
     const run = async (): Promise<void> => {
       try {
         await handle(context);
-        while (open.size > 0) await Promise.allSettled(open);
+        await calls.settled();
       } catch (error) {
         throw unsettled ?? error;
       }

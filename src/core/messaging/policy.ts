@@ -81,5 +81,5 @@ export function verdictOf(
   // What is not counted waits as long again as it has waited already: that doubles, too.
   const wanted = outage ? Math.max(retryFirstMs, now - since) : retryFirstMs * 2 ** (attempts - 1);
   const delayMs = Math.min(retryMaxMs, wanted) * (0.5 + random() / 2);
-  return { kind: "retry", failures, delayMs: Math.ceil(Math.max(delayMs, known?.retryAfterMs ?? 0)) };
+  return { kind: "retry", failures, delayMs: Math.ceil(Math.max(delayMs, Number(known?.retryAfterMs) || 0)) };
 }

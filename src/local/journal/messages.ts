@@ -53,8 +53,8 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
     }
     sql.own.run(owner, until, consumer);
     const position = Number(found["position"]);
-    if (found["owner"] === owner) return { kind: "taken", kept: true, position, parked: [] };
-    return { kind: "taken", kept: false, position, parked: sql.parked.all(position, consumer).map(parkedLane) };
+    const parked = sql.parked.all(position, consumer).map(parkedLane);
+    return { kind: "taken", kept: found["owner"] === owner, position, parked };
   }
 
   function heldBy(consumer: string, { owner, now, longest }: Claim): Held | undefined {
@@ -94,7 +94,14 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
         break;
       }
       case "bury":
-        sql.bury.run(change.failures.attempts, change.failures.since, JSON.stringify(change.reason), change.id);
+        sql.bury.run(
+          change.failures.attempts,
+          change.failures.since,
+          JSON.stringify(change.reason),
+          change.id,
+          change.sequence ?? null,
+          change.sequence ?? null,
+        );
         break;
       case "dead": {
         const { message, failures, reason } = change;
@@ -108,20 +115,10 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
           again = null,
         } = message;
         const number = stream ? streams.findOrInsert(stream).number : 0;
-        sql.addDead.run(
-          change.consumer ?? consumer,
-          number,
-          sequence,
-          n,
-          name,
-          body,
-          attributes,
-          again,
-          message.created,
-          failures.attempts,
-          failures.since,
-          JSON.stringify(reason),
-        );
+        const of = change.consumer ?? consumer;
+        const why = [failures.attempts, failures.since, JSON.stringify(reason)] as const;
+        if (sql.deadAgain.run(...why, of, number, sequence, n, again).changes > 0) break;
+        sql.addDead.run(of, number, sequence, n, name, body, attributes, again, message.created, ...why);
         break;
       }
       case "arm": {
@@ -259,7 +256,14 @@ function prepareMessages(db: DatabaseSync) {
       `UPDATE messages SET due = ?, attempts = ?, since = ?, body = ifnull(?, body)
        WHERE id = ? AND (? IS NULL OR sequence = ?)`,
     ),
-    bury: db.prepare("UPDATE messages SET due = NULL, armed = 0, attempts = ?, since = ?, reason = ? WHERE id = ?"),
+    bury: db.prepare(
+      `UPDATE messages SET due = NULL, armed = 0, attempts = ?, since = ?, reason = ?
+       WHERE id = ? AND (? IS NULL OR sequence = ?)`,
+    ),
+    deadAgain: db.prepare(
+      `UPDATE messages SET attempts = ?, since = ?, reason = ?
+       WHERE consumer = ? AND stream = ? AND stream > 0 AND sequence = ? AND n = ? AND again IS ? AND due IS NULL`,
+    ),
     addDead: db.prepare(
       `INSERT INTO messages (consumer, stream, sequence, n, name, body, attributes, again, created, attempts, since, reason)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

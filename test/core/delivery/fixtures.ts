@@ -1,4 +1,4 @@
-import { accept, holdfast, HoldfastError, on, reject, type Subscription } from "holdfast";
+import { accept, holdfast, on, reject, type Subscription } from "holdfast";
 import * as z from "zod";
 
 export interface Services {
@@ -70,5 +70,3 @@ export const totals: Subscription<Services> = h.subscription("totals", {
 export function newServices(act: Services["act"] = () => {}): Services {
   return { seen: [], act };
 }
-
-export const later = (): HoldfastError => new HoldfastError("down", "The store is down.", { retry: "later" });
