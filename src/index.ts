@@ -1,10 +1,10 @@
 export { diagram } from "./core/diagram.ts";
-export type { App, AppParts, AppSpec, Holdfast } from "./core/entity/app.ts";
-export { holdfast } from "./core/entity/app.ts";
+export type { App, AppParts, AppSpec, Holdfast } from "./core/app.ts";
+export { holdfast } from "./core/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
 export { accept, reject } from "./core/entity/decision.ts";
-export type { Manifest } from "./core/entity/manifest.ts";
-export { incompatibilities, manifest } from "./core/entity/manifest.ts";
+export type { Manifest } from "./core/manifest.ts";
+export { incompatibilities, manifest } from "./core/manifest.ts";
 export type { Schema } from "./core/entity/schema.ts";
 export type {
   AcceptedResult,

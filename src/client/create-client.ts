@@ -1,4 +1,4 @@
-import type { App } from "../core/entity/app.ts";
+import type { App } from "../core/app.ts";
 import { createBudget } from "./budget.ts";
 import { createEntityHandle } from "./entity-handle.ts";
 import type { Platform } from "./platform.ts";

@@ -1,4 +1,4 @@
-import type { App } from "../core/entity/app.ts";
+import type { App } from "../core/app.ts";
 import { createClient } from "./create-client.ts";
 import { webPlatform } from "./platform.ts";
 import type { Client, ClientOptions } from "./types.ts";

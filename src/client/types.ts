@@ -1,4 +1,4 @@
-import type { App } from "../core/entity/app.ts";
+import type { App } from "../core/app.ts";
 import type { Caller, EntitySpec } from "../core/entity/types.ts";
 
 export interface ClientOptions {

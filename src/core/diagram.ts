@@ -1,4 +1,4 @@
-import type { App } from "./entity/app.ts";
+import type { App } from "./app.ts";
 import type { Filter, Scalar, Test } from "./messaging/filter.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { App } from "../core/entity/app.ts";
+import type { App } from "../core/app.ts";
 import type { CommandDefinition, EntityDefinition } from "../core/entity/definition.ts";
 import type { Schema } from "../core/entity/schema.ts";
 import type { Logger } from "../core/runtime/system.ts";

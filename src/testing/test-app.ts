@@ -1,4 +1,4 @@
-import type { App } from "../core/entity/app.ts";
+import type { App } from "../core/app.ts";
 import { createDelivery, type Delivery } from "../core/delivery/delivery.ts";
 import type { OutgoingMessage } from "../core/delivery/outgoing.ts";
 import { isMessageStore, type DeadLetterStore, type MessageStore, type ReplayStore } from "../core/delivery/port.ts";

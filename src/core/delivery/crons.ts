@@ -1,7 +1,7 @@
 import type { TimerDefinition } from "../messaging/definition.ts";
 import { runHandler } from "../messaging/handler.ts";
 import { isoTime } from "../runtime/system.ts";
-import type { ConsumerSpec } from "./consumer.ts";
+import type { ConsumerSpec } from "./spec.ts";
 import type { DeliveryPorts } from "./ports.ts";
 
 /** What a row holds. */

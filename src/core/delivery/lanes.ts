@@ -1,6 +1,7 @@
 import type { StoredRecord, StreamId } from "../journal/port.ts";
 import type { Failures } from "../messaging/policy.ts";
 import { streamKey } from "../runtime/live.ts";
+import type { System } from "../runtime/system.ts";
 import type { Ticket } from "./cursor.ts";
 import type { QueuedMessage, Reference } from "./port.ts";
 
@@ -39,6 +40,10 @@ export interface Lane {
 
 export interface Lanes {
   of(stream: StreamId | undefined, id?: number): Lane;
+  /** Leaves the lane alone until its retry; from then on it follows the journal by itself. */
+  park(lane: Lane, parked: Parked): void;
+  /** The lane goes with the cursor again. */
+  unpark(lane: Lane): void;
   /** Queues the lane if there is something that it may do now. */
   makeReady(lane: Lane): void;
   /** Runs what is ready, as far as the number of lanes at once allows. */
@@ -57,13 +62,16 @@ export interface Lanes {
 /** @param run handles the lane's next item */
 export function createLanes(options: {
   readonly concurrency: number;
-  readonly now: () => number;
+  readonly system: Pick<System, "now" | "after">;
   readonly mayRun: () => boolean;
   readonly run: (lane: Lane) => Promise<void>;
   readonly onEnded: () => void;
+  /** A parked lane's time has come. */
+  readonly onRetry: () => void;
 }): Lanes {
-  const { concurrency, now, mayRun, run, onEnded } = options;
+  const { concurrency, system, mayRun, run, onEnded, onRetry } = options;
   let lanes = new Map<string, Lane>();
+  let parkedCount = 0;
   let ready: Lane[] = [];
   let active = 0;
 
@@ -90,12 +98,32 @@ export function createLanes(options: {
   }
 
   function makeReady(lane: Lane): void {
-    if (lane.state !== "idle" || !hasWork(lane, now())) return;
+    if (lane.state !== "idle" || !hasWork(lane, system.now())) return;
     lane.state = "ready";
     ready.push(lane);
   }
 
+  function park(lane: Lane, parked: Parked): void {
+    if (!lane.parked) parkedCount++;
+    lane.parked = parked;
+    lane.cancel();
+    const delayMs = parked.retryAt - system.now();
+    if (delayMs <= 0) return makeReady(lane);
+    lane.cancel = system.after(delayMs, () => {
+      // Timers fire up to a millisecond early, and clocks are set back: nothing else would come back to it.
+      parked.retryAt = Math.min(parked.retryAt, system.now());
+      makeReady(lane);
+      pump();
+      onRetry();
+    });
+  }
+
   return {
+    park,
+    unpark(lane) {
+      if (lane.parked) parkedCount--;
+      lane.parked = undefined;
+    },
     of(stream, id) {
       const key = stream ? streamKey(stream) : `#${id}`;
       const found = lanes.get(key);
@@ -111,6 +139,7 @@ export function createLanes(options: {
       lanes = new Map();
       ready = [];
       active = 0;
+      parkedCount = 0;
     },
     get active() {
       return active;
@@ -132,9 +161,7 @@ export function createLanes(options: {
       return oldest;
     },
     get parked() {
-      let parked = 0;
-      for (const lane of lanes.values()) if (lane.parked) parked++;
-      return parked;
+      return parkedCount;
     },
   };
 }

@@ -1,6 +1,6 @@
 import { isHoldfastError } from "../errors.ts";
 import type { SubscriptionDefinition } from "../messaging/definition.ts";
-import type { ConsumerSpec } from "./consumer.ts";
+import type { ConsumerSpec } from "./spec.ts";
 import type { Replay } from "./port.ts";
 import type { DeliveryPorts } from "./ports.ts";
 import { subscriptionConsumer, subscriptionName } from "./subscriptions.ts";

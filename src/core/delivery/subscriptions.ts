@@ -5,7 +5,7 @@ import type { SubscriptionDefinition } from "../messaging/definition.ts";
 import { matches, type Filter } from "../messaging/filter.ts";
 import { runHandler } from "../messaging/handler.ts";
 import type { DeliveredEvent } from "../messaging/types.ts";
-import type { ConsumerSpec } from "./consumer.ts";
+import type { ConsumerSpec } from "./spec.ts";
 import { dataOf, partsOf } from "./events.ts";
 import type { DeliveryPorts } from "./ports.ts";
 import { recordOf } from "./record-of.ts";

@@ -4,7 +4,7 @@ import { aboutOf, derivedKey } from "../messaging/handler.ts";
 import { deliveryPolicy } from "../messaging/policy.ts";
 import { systemPrincipal } from "../runtime/authorize.ts";
 import { observed } from "../runtime/telemetry.ts";
-import type { ConsumerSpec } from "./consumer.ts";
+import type { ConsumerSpec } from "./spec.ts";
 import { entriesOf } from "./events.ts";
 import type { Change, PositionedRecord } from "./port.ts";
 import type { DeliveryPorts } from "./ports.ts";

@@ -4,7 +4,7 @@ import { parseJson, type JsonValue } from "../json.ts";
 import type { WorkerDefinition } from "../messaging/definition.ts";
 import { aboutOf, runHandler } from "../messaging/handler.ts";
 import { readCorrelation, readTrace } from "../runtime/telemetry.ts";
-import type { ConsumerSpec } from "./consumer.ts";
+import type { ConsumerSpec } from "./spec.ts";
 import type { DeliveryPorts } from "./ports.ts";
 
 /** The consumer of a worker's queue. Messages are foreign: nothing is believed of them. */

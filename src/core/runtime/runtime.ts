@@ -1,4 +1,4 @@
-import type { App } from "../entity/app.ts";
+import type { App } from "../app.ts";
 import type { CommandDefinition, EntityDefinition } from "../entity/definition.ts";
 import { checkId, checkTenant } from "../entity/names.ts";
 import { validationError } from "../entity/schema.ts";

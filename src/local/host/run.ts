@@ -1,4 +1,4 @@
-import type { App } from "../../core/entity/app.ts";
+import type { App } from "../../core/app.ts";
 import { isHoldfastError } from "../../core/errors.ts";
 import type { LocalOptions } from "../options.ts";
 import { outliveReader } from "./logger.ts";

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { join, resolve } from "node:path";
-import type { App } from "../../core/entity/app.ts";
+import type { App } from "../../core/app.ts";
 import { createDelivery } from "../../core/delivery/delivery.ts";
 import type { OutgoingMessage } from "../../core/delivery/outgoing.ts";
 import { isMessageStore } from "../../core/delivery/port.ts";

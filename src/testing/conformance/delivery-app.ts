@@ -1,6 +1,6 @@
 import { deepEqual } from "node:assert/strict";
 import type { DeadLetter } from "../../core/delivery/port.ts";
-import { holdfast, type Holdfast } from "../../core/entity/app.ts";
+import { holdfast, type Holdfast } from "../../core/app.ts";
 import { accept, reject } from "../../core/entity/decision.ts";
 import type { Schema } from "../../core/entity/schema.ts";
 import type { Entity, EntityRef, EntitySpec, Principal } from "../../core/entity/types.ts";

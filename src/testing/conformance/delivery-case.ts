@@ -1,5 +1,5 @@
 import type { DeadLetterStore, MessageStore, ReplayStore } from "../../core/delivery/port.ts";
-import type { App } from "../../core/entity/app.ts";
+import type { App } from "../../core/app.ts";
 import type { Journal } from "../../core/journal/port.ts";
 import type { TestApp } from "../test-app.ts";
 

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
-import type { App } from "../../core/entity/app.ts";
+import type { App } from "../../core/app.ts";
 import type { HoldfastError } from "../../core/errors.ts";
 import { on } from "../../core/messaging/filter.ts";
 import type { DeliveryOptions } from "../../core/messaging/policy.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import type { App } from "../../core/entity/app.ts";
+import type { App } from "../../core/app.ts";
 import { isoTime } from "../../core/runtime/system.ts";
 import {
   dead,

@@ -1,6 +1,6 @@
-import { checkSubscriptions, declareSubscription, declareTimer, declareWorker } from "../messaging/declare.ts";
-import type { SubscriptionDefinition, TimerDefinition, WorkerDefinition } from "../messaging/definition.ts";
-import type { Interest } from "../messaging/filter.ts";
+import { checkSubscriptions, declareSubscription, declareTimer, declareWorker } from "./messaging/declare.ts";
+import type { SubscriptionDefinition, TimerDefinition, WorkerDefinition } from "./messaging/definition.ts";
+import type { Interest } from "./messaging/filter.ts";
 import type {
   Subscription,
   SubscriptionOptions,
@@ -8,11 +8,11 @@ import type {
   TimerOptions,
   Worker,
   WorkerOptions,
-} from "../messaging/types.ts";
-import type { EntityDefinition } from "./definition.ts";
-import { declareEntity, type NewEntitySpec } from "./entity.ts";
-import { checkUnique, declarationError } from "./names.ts";
-import type { Schema } from "./schema.ts";
+} from "./messaging/types.ts";
+import type { EntityDefinition } from "./entity/definition.ts";
+import { declareEntity, type NewEntitySpec } from "./entity/entity.ts";
+import { checkUnique, declarationError } from "./entity/names.ts";
+import type { Schema } from "./entity/schema.ts";
 import type {
   Entity,
   EntityOptions,
@@ -22,7 +22,7 @@ import type {
   EventMakers,
   LiteralHint,
   SpecOf,
-} from "./types.ts";
+} from "./entity/types.ts";
 
 /** Entity name to spec: what a client needs to know of an app. */
 export type AppSpec<Entities extends readonly EntityRef<EntitySpec>[]> = {

@@ -1,4 +1,4 @@
-import type { Test } from "../messaging/filter.ts";
+import type { Test } from "./messaging/filter.ts";
 import type { App } from "./app.ts";
 
 /** What an app declares, as data: what deployments are made from and compared with. Keys are sorted. */
