@@ -90,22 +90,33 @@ export function holdfast<Services = undefined>(): Holdfast<Services> {
 function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Services>(
   parts: AppParts<Entities, Services>,
 ): App<AppSpec<Entities>, Services> {
-  const entities = definitionsOf("Entity", parts.entities);
+  for (const name of Object.keys(parts)) {
+    if (!partNames.has(name)) throw declarationError(`An app has ${[...partNames].join(", ")}; not "${name}".`);
+  }
+  const entities = definitionsOf("Entity", "commands", parts.entities);
   for (const definition of entities.values()) checkEntity(definition);
-  const subscriptions = definitionsOf("Subscription", parts.subscriptions ?? []);
+  const subscriptions = definitionsOf("Subscription", "wants", parts.subscriptions ?? []);
   checkSubscriptions(subscriptions.values(), entities);
-  const workers = definitionsOf("Worker", parts.workers ?? []);
+  const workers = definitionsOf("Worker", "queue", parts.workers ?? []);
   checkUnique(
     "Queue",
     [...workers.values()].map(({ queue }) => queue),
   );
-  return { entities, subscriptions, workers, timers: definitionsOf("Timer", parts.timers ?? []) };
+  return { entities, subscriptions, workers, timers: definitionsOf("Timer", "cron", parts.timers ?? []) };
 }
 
-function definitionsOf<Definition>(
+const partNames: ReadonlySet<string> = new Set(["entities", "subscriptions", "workers", "timers"]);
+
+/** @param mark what only definitions of that kind have */
+function definitionsOf<Definition extends object>(
   kind: string,
+  mark: keyof Definition & string,
   parts: readonly { readonly name: string; readonly definition: Definition }[],
 ): ReadonlyMap<string, Definition> {
+  for (const part of parts) {
+    if (part?.definition && mark in part.definition) continue;
+    throw declarationError(`${kind}s of an app are what h.${kind.toLowerCase()}(...) has made.`);
+  }
   checkUnique(
     kind,
     parts.map(({ name }) => name),

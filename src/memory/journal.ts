@@ -30,6 +30,7 @@ export function createMemoryJournal(): MemoryJournal {
       const positions = find(stream)?.positions ?? [];
       return positions.findLastIndex((at) => at <= position) + 1;
     },
+    isErased: (stream) => find(stream)?.snapshot?.revision === Number.MAX_SAFE_INTEGER,
   });
 
   function find({ tenant, entity, id }: StreamId): Stream | undefined {

@@ -41,6 +41,7 @@ export function createMemoryMessages(journal: {
   readonly head: () => number;
   /** The stream's last sequence up to a position. */
   readonly lastSequence: (stream: StreamId, position: number) => number;
+  readonly isErased: (stream: StreamId) => boolean;
 }): MemoryMessages {
   const consumers = new Map<string, Consumer>();
   const rows = new Map<number, Row>();
@@ -69,6 +70,17 @@ export function createMemoryMessages(journal: {
 
   function isOf(row: Row, stream: StreamId): boolean {
     return row.stream !== undefined && streamKey(row.stream) === streamKey(stream);
+  }
+
+  function blank(stream: StreamId): void {
+    for (const row of rows.values()) {
+      if (row.reason && isOf(row, stream)) change(row.id, { reason: { code: "erased", message: "" } });
+    }
+  }
+
+  /** A handler that ran while its stream was erased may have put what it saw into its error. */
+  function forgetErased(stream: StreamId | undefined): void {
+    if (stream && journal.isErased(stream)) blank(stream);
   }
 
   function apply(consumer: string, made: Change): void {
@@ -100,6 +112,7 @@ export function createMemoryMessages(journal: {
       case "bury":
         if (!isUnchanged(made)) break;
         change(made.id, { due: undefined, armed: false, failures: made.failures, reason: made.reason });
+        forgetErased(rows.get(made.id)?.stream);
         break;
       case "dead": {
         const { message, failures, reason, consumer: of = consumer } = made;
@@ -109,12 +122,13 @@ export function createMemoryMessages(journal: {
         const row = n && stream && find((row) => row.consumer === of && isSame(row) && isOf(row, stream));
         if (row) change(row.id, { failures, reason });
         else add({ ...plain, ...message, consumer: of, failures, reason, due: undefined });
+        forgetErased(stream);
         break;
       }
       case "arm": {
         const { name, stream, due, sequence, now } = made;
         const row = find((row) => row.consumer === consumer && row.armed && row.name === name && isOf(row, stream));
-        if (row) change(row.id, { due: Math.min(row.due ?? due, due), sequence });
+        if (row) change(row.id, { due: Math.min(row.due ?? due, due), sequence, failures: undefined });
         else add({ ...plain, name, stream, armed: true, sequence, due, created: now });
         break;
       }
@@ -225,11 +239,7 @@ export function createMemoryMessages(journal: {
         .filter(({ finished }) => which === undefined || finished === undefined)
         .map((replay) => ({ ...replay, position: consumers.get(`replay:${replay.id}`)?.position ?? 0 }));
     },
-    blank(stream) {
-      for (const row of rows.values()) {
-        if (row.reason && isOf(row, stream)) change(row.id, { reason: { code: "erased", message: "" } });
-      }
-    },
+    blank,
   };
 }
 

@@ -248,7 +248,7 @@ export const storeMutants: readonly StoreMutant[] = [
   },
   {
     flaw: "takes the later time when a message is armed again",
-    by: "arm: a message that is armed again is due at the earlier of the two times, and its sequence moves on",
+    by: "arm: a message that is armed again is due at the earlier of the two times, its sequence moves on, and it has never failed",
     suite: "store",
     create: armsLater,
   },

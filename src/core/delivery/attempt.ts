@@ -49,10 +49,19 @@ export async function attempt(
     if (verdict.kind === "dead") {
       // A replay's own name is one of any number.
       system.telemetry?.deadLetter(spec.deadLetters?.consumer ?? name, reason.code);
-      system.log.error(fields, `${name} gives a message up (${reason.code}); it is among the dead letters`);
+      say(system, "error", fields, `${name} gives a message up (${reason.code}); it is among the dead letters`);
       return { kind: "dead", failures, reason, due: undefined, body: undefined };
     }
-    system.log.warn(fields, `${name} failed (${reason.code}); it tries again in ${verdict.delayMs} ms`);
+    say(system, "warn", fields, `${name} failed (${reason.code}); it tries again in ${verdict.delayMs} ms`);
     return { kind: "retry", failures, due: now + verdict.delayMs, body: undefined };
+  }
+}
+
+/** A logger that cannot write the line does not decide what becomes of a message. */
+function say(system: System, level: "warn" | "error", fields: object, message: string): void {
+  try {
+    system.log[level](fields, message);
+  } catch {
+    // There is nowhere else to say it.
   }
 }

@@ -1,10 +1,12 @@
-import type { Journal } from "../journal/port.ts";
+import type { Journal, StreamId } from "../journal/port.ts";
 import type { System } from "../runtime/system.ts";
 import { createCursor } from "./cursor.ts";
+import { isTombstone } from "./events.ts";
 import { createLanes, type Lane } from "./lanes.ts";
 import {
   batchMax,
   changesMax,
+  messageBatchMax,
   idleRecordsMax,
   itemBytesMax,
   itemsMax,
@@ -40,6 +42,14 @@ export interface Consumer {
 
 const nothing: readonly never[] = [];
 
+/** What a consumer sees in a record. */
+interface Seen {
+  readonly picked: readonly number[];
+  readonly absorbed: readonly Change[];
+  /** The stream is erased. */
+  readonly ends: boolean;
+}
+
 /**
  * One consumer in one process. One process at a time owns it, by a lease: it reads the journal in commit order, runs
  * what it picks, in order and one at a time for each stream, up to `concurrency` streams at once, and stores how far it
@@ -47,10 +57,12 @@ const nothing: readonly never[] = [];
  * that the others go on. Progress of a process that is no longer the owner is refused as a whole.
  */
 export function createConsumer(spec: ConsumerSpec, { store, journal, system }: ConsumerPorts): Consumer {
-  const { name, policy, pick, absorb } = spec;
+  const { name, policy } = spec;
   const { log } = system;
   const cursor = createCursor();
   const rows = new Set<number>();
+  /** By lane: the sequence up to which a former owner has done more than the cursor says. */
+  const ahead = new Map<string, number>();
   let stop = new AbortController();
   let turning: Promise<void> | undefined;
   let again = false;
@@ -59,6 +71,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   let over = false;
   /** Reading on was left for lack of room. */
   let full = false;
+  let begun = false;
   /** More messages are due than there is room for. */
   let overfull = false;
   let closing = false;
@@ -66,6 +79,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   let forgetAge: (() => void) | undefined;
   let cancelRenewal: (() => void) | undefined;
   const end = spec.end?.position ?? Infinity;
+  const roomForMessages = Math.max(messagesMax, policy.concurrency);
   const whenQuiet: (() => void)[] = [];
 
   const progress = createProgress({
@@ -81,7 +95,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     },
     onStored(changes) {
       for (const change of changes) if ("id" in change && change.kind !== "replayed") rows.delete(change.id);
-      if (overfull && rows.size < messagesMax / 2) {
+      if (overfull && rows.size < roomForMessages / 2) {
         overfull = false;
         wake("messages");
       }
@@ -117,6 +131,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     stop = new AbortController();
     lanes.clear();
     rows.clear();
+    ahead.clear();
     serving.retrying.clear();
     overfull = false;
     over = false;
@@ -126,18 +141,23 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     forget();
     cursor.reset(position);
     for (const { at, through, failures, due } of parked) {
-      lanes.park(lanes.of(at.stream), { at, through, failures, retryAt: Math.min(due, system.now() + retryMaxMs) });
+      const lane = lanes.of(at.stream);
+      const retryAt = Math.min(due, system.now() + retryMaxMs);
+      lanes.park(lane, { at, through: Math.max(through, at.sequence), failures, retryAt });
+      // The cursor was held back by others: what it comes to before is done.
+      if (at.sequence > through) ahead.set(lane.key, at.sequence);
     }
-    const begun = spec.begin?.(system.now()) ?? nothing;
-    progress.note(...begun);
-    if (begun.length > 0) progress.flush();
+    const changes = spec.begin?.(system.now()) ?? nothing;
+    progress.note(...changes);
+    if (changes.length > 0) progress.flush();
+    begun = true;
     wake("messages");
   }
 
   // Looking for work.
 
   function wake(what: "records" | "messages", records?: readonly PositionedRecord[]): void {
-    if (closing || (records && take(records))) return;
+    if (closing || (records && accept(records))) return;
     if (what === "messages") messagesAt = 0;
     again = true;
     turning ??= turn().finally(() => {
@@ -148,8 +168,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     });
   }
 
-  /** Takes records that follow what was read. False if there is more to it: then they are read like all others. */
-  function take(records: readonly PositionedRecord[]): boolean {
+  /** Accepts records that follow what was read. False if there is more to it: then they are read like all others. */
+  function accept(records: readonly PositionedRecord[]): boolean {
     if (turning || records[0]?.position !== cursor.read + 1 || cursor.read >= end || !hasRoom()) return false;
     for (const positioned of records) if (!pickFrom(positioned)) return false;
     lanes.pump();
@@ -175,6 +195,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   /** Answers when to look again. */
   async function look(): Promise<number> {
     if (!progress.isOwner() && progress.heldUntil > system.now()) return progress.heldUntil;
+    // It was somebody else's from the start: what it has to begin with is still to be noted.
+    if (spec.begin && !begun) await progress.own();
     const { signal } = stop;
     if (messagesAt <= system.now() && !overfull) await lookForMessages();
     if (!signal.aborted) await readOn();
@@ -189,7 +211,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     const { signal } = stop;
     const now = system.now();
     // Those that are in memory already are among them.
-    const limit = batchMax + rows.size;
+    const limit = messageBatchMax + rows.size;
     const { messages, nextAt = Infinity, parkedAt = Infinity } = await store.due(name, { now, limit });
     if (signal.aborted) return;
     const fresh = messages.filter(({ id }) => !rows.has(id));
@@ -205,13 +227,13 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     if (messages.length < limit) return;
     // There are more: at once if there is room, else when what was begun has been stored.
     messagesAt = 0;
-    if (rows.size < messagesMax) again = true;
+    if (rows.size < roomForMessages) again = true;
     else overfull = true;
   }
 
   /** Reads on to the end of the journal, as far as there is room. */
   async function readOn(): Promise<void> {
-    if (!pick && !absorb) return;
+    if (!spec.pick && !spec.absorb) return;
     for (;;) {
       full = !hasRoom();
       if (full) return;
@@ -224,17 +246,17 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
         while (!pickFrom(positioned)) if (!(await progress.own())) return;
       }
       if (signal.aborted) return;
+      if (cursor.done - progress.stored >= idleRecordsMax && (await progress.own())) progress.flush();
       if (records.length < batchMax) await endIfOver();
       if (records.length === 0) return;
       lanes.pump();
-      if (cursor.done - progress.stored >= idleRecordsMax && (await progress.own())) progress.flush();
     }
   }
 
   /** False if there is something to do and the consumer is not ours. */
   function pickFrom(positioned: PositionedRecord): boolean {
-    const picked = pick?.(positioned) ?? nothing;
-    const absorbed = absorb?.(positioned) ?? nothing;
+    const { picked, absorbed, ends } = lookAt(positioned);
+    if (ends) dropWhatWaits(positioned.stream);
     if (picked.length + absorbed.length > 0) {
       if (!progress.isOwner()) return false;
       if (absorbed.length > 0) {
@@ -245,6 +267,24 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
     }
     cursor.readTo(positioned.position);
     return true;
+  }
+
+  /** What was erased is not handled any more, though it is in memory; but for what runs already. */
+  function dropWhatWaits(stream: StreamId): void {
+    const lane = lanes.find(stream);
+    for (const { ticket } of lane?.items.splice(lane.state === "running" ? 1 : 0) ?? []) cursor.end(ticket);
+  }
+
+  /** What it wants of a record. One that cannot be read stops nobody: as an item of work it becomes a dead letter. */
+  function lookAt(positioned: PositionedRecord): Seen {
+    try {
+      const picked = spec.pick?.(positioned) ?? nothing;
+      return { picked, absorbed: spec.absorb?.(positioned) ?? nothing, ends: isTombstone(positioned.record) };
+    } catch (error) {
+      const { stream, position } = positioned;
+      log.error({ consumer: name, stream, position, error }, `${name} cannot read a record`);
+      return { picked: spec.pick ? [1] : nothing, absorbed: nothing, ends: false };
+    }
   }
 
   async function endIfOver(): Promise<void> {
@@ -262,6 +302,11 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
 
   function enqueue({ position, stream, record }: PositionedRecord, n: number): void {
     const lane = lanes.of(stream);
+    const doneTo = ahead.get(lane.key);
+    if (doneTo !== undefined) {
+      if (record.sequence <= doneTo) return;
+      ahead.delete(lane.key);
+    }
     if (lane.parked) {
       lane.parked.through = record.sequence;
       return;

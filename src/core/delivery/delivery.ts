@@ -65,12 +65,19 @@ export function createDelivery(
       if (closing || !definition || replays.has(id)) continue;
       const consumer = createConsumer(replayConsumer(ports, definition, replay), { store, journal, system });
       replays.set(id, consumer);
-      await consumer.start();
+      try {
+        await consumer.start();
+      } catch (error) {
+        replays.delete(id);
+        await consumer.close(0);
+        throw error;
+      }
     }
   }
 
   function lookLater(): void {
     lookForReplays().catch((error: unknown) => {
+      if (closing) return;
       system.log.warn({ error }, "replays could not be looked for; it is tried again");
       cancelLook = system.after(1_000, lookLater);
     });
@@ -82,7 +89,7 @@ export function createDelivery(
     if (held.length === 0) return;
     const until = isoTime(Math.max(...held.map(({ heldUntil }) => heldUntil)));
     const names = held.map(({ name }) => name);
-    system.log.info({ consumers: names, until }, "another process, or one that died, has these consumers until then");
+    system.log.info({ consumers: names, until }, `another process, or one that died, delivers messages until ${until}`);
   }
 
   return {

@@ -1,7 +1,7 @@
 import { upcast, type EventDefinition } from "../entity/definition.ts";
 import { HoldfastError } from "../errors.ts";
 import { normalise } from "../json.ts";
-import { decodeEntries, type Entry, type StoredEvent } from "../journal/format.ts";
+import { decodeEntries, eraseCommand, type Entry, type StoredEvent } from "../journal/format.ts";
 import type { StoredRecord } from "../journal/port.ts";
 
 const decoded = new WeakMap<StoredRecord, readonly Entry[]>();
@@ -13,6 +13,12 @@ export function entriesOf(record: StoredRecord): readonly Entry[] {
   const entries = decodeEntries(record);
   decoded.set(record, entries);
   return entries;
+}
+
+/** Whether the record ends its stream. */
+export function isTombstone(record: StoredRecord): boolean {
+  // Every record is asked: most are told by their text.
+  return record.entries.includes(eraseCommand) && entriesOf(record).some(({ command }) => command === eraseCommand);
 }
 
 /** A part of a record: its n-th event or message, from 1. */

@@ -39,7 +39,9 @@ export interface Lane {
 }
 
 export interface Lanes {
+  /** The stream's lane, or the message's where it has no stream; made if there is none. */
   of(stream: StreamId | undefined, id?: number): Lane;
+  find(stream: StreamId): Lane | undefined;
   /** Leaves the lane alone until its retry; from then on it follows the journal by itself. */
   park(lane: Lane, parked: Parked): void;
   /** The lane goes with the cursor again. */
@@ -132,6 +134,7 @@ export function createLanes(options: {
       lanes.set(key, lane);
       return lane;
     },
+    find: (stream) => lanes.get(streamKey(stream)),
     makeReady,
     pump,
     clear() {

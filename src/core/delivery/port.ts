@@ -76,7 +76,10 @@ export type Change =
       readonly failures: Failures;
       readonly reason: Reason;
     }
-  /** The one message of that name and stream is due at the earlier of the two times; a missing one is made. */
+  /**
+   * The one message of that name and stream is due at the earlier of the two times, as if it had never failed; a missing
+   * one is made.
+   */
   | {
       readonly kind: "arm";
       readonly name: string;

@@ -1,4 +1,4 @@
-import { isHoldfastError } from "../errors.ts";
+import { HoldfastError, isHoldfastError } from "../errors.ts";
 import type { Reason } from "./port.ts";
 
 /** Characters of a reason that are stored. */
@@ -16,10 +16,12 @@ export function reasonOf(error: unknown): Reason {
   return { code: cut(code, 64), message, ...(error.stack && { stack: cut(error.stack, stackMax) }) };
 }
 
-/** What was thrown, unless it throws itself when it is looked at. */
-export function readable(thrown: unknown): unknown {
+/** What was thrown, as an error that can be looked at: what is none, or throws itself when it is, becomes one. */
+export function readable(thrown: unknown): Error {
   try {
+    if (!(thrown instanceof Error)) return new HoldfastError("thrown", reasonOf(thrown).message, { retry: "reload" });
     reasonOf(thrown);
+    if (isHoldfastError(thrown)) Number(thrown.retryAfterMs);
     return thrown;
   } catch {
     return new Error("The handler threw an error that cannot be read.");

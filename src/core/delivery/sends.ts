@@ -1,4 +1,3 @@
-import { HoldfastError, isHoldfastError } from "../errors.ts";
 import { aboutOf, derivedKey } from "../messaging/handler.ts";
 import { deliveryPolicy } from "../messaging/policy.ts";
 import { systemPrincipal } from "../runtime/authorize.ts";
@@ -7,6 +6,7 @@ import type { ConsumerSpec } from "./spec.ts";
 import { partsOf } from "./events.ts";
 import type { DeliveryPorts } from "./ports.ts";
 import { recordOf } from "./record-of.ts";
+import { knownLater } from "./rollout.ts";
 
 /** The consumer of what entities send to each other: each message is a command with a key that derives from its entry. */
 export function sendsConsumer({ runtime, journal }: DeliveryPorts): ConsumerSpec {
@@ -33,8 +33,8 @@ export function sendsConsumer({ runtime, journal }: DeliveryPorts): ConsumerSpec
       const message = { consumer: "sends", id: cause, attempt, tenant, context };
       await observed(runtime.system.telemetry, message, async (context) => {
         aboutOf(cause, context, about);
-        try {
-          const outcome = await runtime.execute({
+        const outcome = await knownLater(() =>
+          runtime.execute({
             entity,
             id,
             command,
@@ -44,25 +44,13 @@ export function sendsConsumer({ runtime, journal }: DeliveryPorts): ConsumerSpec
             principal: { ...systemPrincipal, tenant },
             deadline: runtime.system.now() + policy.timeoutMs,
             context,
-          });
-          if (!outcome.ok && !outcome.replayed) {
-            const fields = { ...about, from: found.stream, entity, id, command, code: outcome.code };
-            runtime.system.log.info(fields, `${entity}.${command}, which was sent, was rejected: ${outcome.code}`);
-          }
-        } catch (error) {
-          throw isUnknown(error) ? laterError(error) : error;
-        }
+          }),
+        );
+        if (outcome.ok || outcome.replayed) return;
+        const fields = { ...about, from: found.stream, entity, id, command, code: outcome.code };
+        runtime.system.log.info(fields, `${entity}.${command}, which was sent, was rejected: ${outcome.code}`);
       });
       return undefined;
     },
   };
-}
-
-/** Newer code, which is being rolled out, has sent it. */
-function isUnknown(error: unknown): error is HoldfastError {
-  return isHoldfastError(error, "unknown-entity") || isHoldfastError(error, "unknown-command");
-}
-
-function laterError(error: HoldfastError): HoldfastError {
-  return new HoldfastError(error.code, error.message, { retry: "later", retryAfterMs: 5_000, cause: error });
 }

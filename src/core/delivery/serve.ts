@@ -5,7 +5,7 @@ import { attempt, type Result } from "./attempt.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Lane, Lanes, Parked } from "./lanes.ts";
 import { batchMax, parkedMax } from "./limits.ts";
-import type { QueuedMessage, Reference } from "./port.ts";
+import type { PositionedRecord, QueuedMessage, Reference } from "./port.ts";
 import type { Progress } from "./progress.ts";
 import type { ConsumerSpec, Work } from "./spec.ts";
 
@@ -34,9 +34,18 @@ interface Found {
 }
 
 export function createServing({ spec, journal, system, cursor, progress, lanes }: ServingPorts): Serving {
-  const { name, pick } = spec;
+  const { name } = spec;
   const retrying = new Map<number, number>();
   const cameAt = spec.since ?? (({ created }: QueuedMessage) => created);
+
+  /** One that cannot be read is an item of work: it becomes a dead letter. */
+  function pick(record: Omit<PositionedRecord, "position">): readonly number[] {
+    try {
+      return spec.pick?.(record) ?? [];
+    } catch {
+      return [1];
+    }
+  }
 
   async function serve(lane: Lane, signal: AbortSignal): Promise<void> {
     const [message] = lane.messages;
@@ -110,7 +119,7 @@ export function createServing({ spec, journal, system, cursor, progress, lanes }
       for (const record of records) {
         if (record.sequence > parked.through) return { upTo: parked.through };
         const first = record.sequence === sequence ? n : 1;
-        const next = pick?.({ stream, record }).find((candidate) => candidate >= first);
+        const next = pick({ stream, record }).find((candidate) => candidate >= first);
         if (next !== undefined) return { at: { stream, sequence: record.sequence, n: next }, record };
         after = record.sequence;
       }

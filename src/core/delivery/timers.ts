@@ -8,6 +8,7 @@ import type { ConsumerSpec } from "./spec.ts";
 import { entriesOf } from "./events.ts";
 import type { Change, PositionedRecord } from "./port.ts";
 import type { DeliveryPorts } from "./ports.ts";
+import { knownLater } from "./rollout.ts";
 
 /**
  * The consumer of entities' timers. What waits is only that a timer may be due: whether it is, and what it does, the
@@ -19,7 +20,7 @@ export function timersConsumer({ runtime }: DeliveryPorts): ConsumerSpec {
 
   async function pending(entity: string, id: string, tenant: string, name: string): Promise<PendingTimer | undefined> {
     try {
-      return await runtime.timer({ entity, id, principal: { ...systemPrincipal, tenant } }, name);
+      return await knownLater(() => runtime.timer({ entity, id, principal: { ...systemPrincipal, tenant } }, name));
     } catch (error) {
       if (isHoldfastError(error, "erased")) return undefined;
       throw error;
@@ -47,19 +48,21 @@ export function timersConsumer({ runtime }: DeliveryPorts): ConsumerSpec {
       await observed(system.telemetry, work, async (context) => {
         aboutOf(cause, context, about);
         try {
-          await runtime.execute({
-            entity,
-            id,
-            command,
-            ...(input !== undefined && { input }),
-            // Without a time: however late it fires, that it is pending says that it has not run.
-            key: derivedKey({ id: cause, born: undefined }, ["timer"]),
-            keyOrigin: "derived",
-            principal: { ...systemPrincipal, tenant },
-            deadline: system.now() + policy.timeoutMs,
-            context,
-            timer: { name, generation },
-          });
+          await knownLater(() =>
+            runtime.execute({
+              entity,
+              id,
+              command,
+              ...(input !== undefined && { input }),
+              // Without a time: however late it fires, that it is pending says that it has not run.
+              key: derivedKey({ id: cause, born: undefined }, ["timer"]),
+              keyOrigin: "derived",
+              principal: { ...systemPrincipal, tenant },
+              deadline: system.now() + policy.timeoutMs,
+              context,
+              timer: { name, generation },
+            }),
+          );
         } catch (error) {
           if (!isHoldfastError(error, "timer-superseded")) throw error;
         }

@@ -25,7 +25,10 @@ export function checkUnique(kind: string, values: readonly string[]): void {
   const seen = new Map<string, string>();
   for (const value of values) {
     const other = seen.get(value.toLowerCase());
-    if (other !== undefined) throw declarationError(`${kind} names "${other}" and "${value}" are equal ignoring case.`);
+    if (other !== undefined)
+      throw declarationError(
+        `${kind} names "${other}" and "${value}" are equal${other === value ? "" : " ignoring case"}.`,
+      );
     seen.set(value.toLowerCase(), value);
   }
 }

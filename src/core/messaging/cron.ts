@@ -35,7 +35,7 @@ export function createSchedule(what: string, cron: string, zone: string): Schedu
 function parse(what: string, cron: unknown, zone: unknown): Cron {
   try {
     // Refuses what Intl would take for this machine's own zone.
-    if (typeof zone !== "string" || zone === "") throw new TypeError(`"${String(zone)}" is no zone`);
+    if (typeof zone !== "string" || !/^[A-Za-z]/.test(zone)) throw new TypeError(`"${String(zone)}" is no zone`);
     void new Intl.DateTimeFormat("en", { timeZone: zone });
   } catch {
     throw declarationError(
@@ -44,13 +44,21 @@ function parse(what: string, cron: unknown, zone: unknown): Cron {
   }
   try {
     if (typeof cron !== "string") throw new TypeError("it is no string");
+    if (cron.trim().split(/\s+/).length !== 5) throw new TypeError("it does not have five");
+    // What only this parser understands (`@daily`, `L`, `?` ...) the clouds would not.
+    const plain = cron.replaceAll(
+      /\b(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT)\b/gi,
+      "1",
+    );
+    if (!/^[\d\s*,/-]+$/.test(plain)) throw new TypeError("it has signs other than numbers, names, * , - and /");
     const job = new Cron(cron, { timezone: zone, mode: "5-part", paused: true });
     if (job.nextRun("2026-01-01T00:00:00Z") === null) throw new TypeError("it is never due");
     return job;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.replace(/^CronPattern: /, "") : String(cause);
+    const reason =
+      cause instanceof Error ? cause.message.replace(/^CronPattern: /, "").replace(/\.+$/, "") : String(cause);
     throw declarationError(
-      `The cron expression ${JSON.stringify(cron)} of ${what} is not valid: ${reason}. It has five fields, e.g. "0 3 * * *".`,
+      `The cron expression ${JSON.stringify(cron)} of ${what} is not valid: ${reason}. It has five fields (minute, hour, day, month, day of the week), e.g. "0 3 * * *".`,
     );
   }
 }

@@ -36,7 +36,11 @@ export function declareSubscription<Services, const Interests extends readonly I
     throw declarationError(`The ${what} needs to: [on(entity.events.type, filter), ...].`);
   }
   const wants = new Map<string, Map<string, readonly Filter[]>>();
-  for (const { entity, type, where } of to as readonly Interest[]) {
+  for (const interest of to as readonly Interest[]) {
+    if (!((interest?.where as unknown) instanceof Map)) {
+      throw declarationError(`to of ${what} is a list of on(entity.events.type, filter).`);
+    }
+    const { entity, type, where } = interest;
     const types = wants.get(entity) ?? new Map<string, readonly Filter[]>();
     wants.set(entity, types.set(type, [...(types.get(type) ?? []), where]));
   }
@@ -62,6 +66,10 @@ export function declareWorker<Services, I extends Schema>(
   const { queue, input, key, authorize, tenant = "default", handle } = options;
   checkName("Queue", queue);
   checkTenantOf(what, tenant);
+  for (const [option, value] of Object.entries({ key, authorize })) {
+    if (value === undefined || typeof value === "function") continue;
+    throw declarationError(`${option} of ${what} must be a function.`);
+  }
   if (!isSchema(input))
     throw declarationError(`input of ${what} must be a Standard Schema (zod, valibot, arktype ...).`);
   const policy = deliveryPolicy(what, options);
@@ -132,6 +140,7 @@ function checkFields(
 }
 
 function checkHandler(what: string, options: object, known: ReadonlySet<string>): void {
+  if (typeof options !== "object" || options === null) throw declarationError(`The ${what} needs options.`);
   for (const name of Object.keys(options)) {
     if (!known.has(name))
       throw declarationError(`Unknown option "${name}" of ${what}. Known: ${[...known].join(", ")}.`);

@@ -78,6 +78,12 @@ export function on<Name extends string, Type extends string, Data>(
   event: EventRef<Name, Type, Data>,
   where: Where<NoInfer<Data>> = {},
 ): Interest<Name, Type, Data> {
+  if (typeof event?.entity !== "string" || typeof event.type !== "string") {
+    throw declarationError("on(...) takes an event of an entity: on(cart.events.checkedOut).");
+  }
+  if (typeof where !== "object" || where === null) {
+    throw declarationError(`The filter on ${event.entity}.${event.type} must be an object of fields.`);
+  }
   return { entity: event.entity, type: event.type, where: compileFilter(`${event.entity}.${event.type}`, where) };
 }
 
@@ -128,7 +134,6 @@ export function isFilterable(value: number): boolean {
 /** Checks a filter and brings it into the form that targets are compiled from. */
 export function compileFilter(what: string, where: object): Filter {
   const tests = Object.entries(where)
-    .filter(([, condition]) => condition !== undefined)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([field, condition]) => [field, compileCondition(`${what}: the filter on "${field}"`, field, condition)] as const,
@@ -153,6 +158,7 @@ function compileCondition(what: string, field: string, condition: unknown): Test
   if (!/^[a-zA-Z][a-zA-Z0-9_]{0,39}$/.test(field)) {
     throw declarationError(`${what}: a field is a letter, then up to 39 letters, digits or underscores.`);
   }
+  if (condition === undefined) throw declarationError(`${what} is undefined, so everything would match.`);
   if (Array.isArray(condition) || typeof condition !== "object") {
     return { kind: "in", values: scalars(what, condition) };
   }
@@ -201,7 +207,7 @@ function scalars(what: string, value: unknown): readonly Scalar[] {
     if (typeof item === "boolean" || (typeof item === "string" && item.isWellFormed())) continue;
     if (typeof item === "number" && isFilterable(item)) continue;
     throw declarationError(
-      `${what} holds ${JSON.stringify(item) ?? String(item)}; allowed are strings, booleans, and numbers within +-10^9 and 5 decimals.`,
+      `${what} holds ${typeof item === "number" ? item : (JSON.stringify(item) ?? String(item))}; allowed are strings, booleans, and numbers within +-10^9 and 5 decimals.`,
     );
   }
   // Checked one by one above; -0 is 0 on every wire.

@@ -42,7 +42,11 @@ export function deliveryPolicy(what: string, options: DeliveryOptions): Delivery
     policy[name] = value;
   }
   // Filled from the same keys.
-  return policy as DeliveryPolicy;
+  const checked = policy as DeliveryPolicy;
+  if (checked.retryFirstMs <= checked.retryMaxMs) return checked;
+  throw declarationError(
+    `retryFirstMs of ${what} is ${checked.retryFirstMs}, more than retryMaxMs, ${checked.retryMaxMs}.`,
+  );
 }
 
 /** How often a message has failed, and since when. Absent before the first failure. */
@@ -76,10 +80,13 @@ export function verdictOf(
   const failures = { attempts, since };
   // `internal` is a failure in the code that was called; the next attempt may find it mended.
   const final = known?.retry === "never" && known.code !== "internal";
-  if (final || attempts >= policy.maxAttempts || now - since >= policy.maxAgeMs) return { kind: "dead", failures };
+  const tooOften = !outage && attempts >= policy.maxAttempts;
+  if (final || tooOften || now - since >= policy.maxAgeMs) return { kind: "dead", failures };
   const { retryFirstMs, retryMaxMs } = policy;
   // What is not counted waits as long again as it has waited already: that doubles, too.
   const wanted = outage ? Math.max(retryFirstMs, now - since) : retryFirstMs * 2 ** (attempts - 1);
   const delayMs = Math.min(retryMaxMs, wanted) * (0.5 + random() / 2);
-  return { kind: "retry", failures, delayMs: Math.ceil(Math.max(delayMs, Number(known?.retryAfterMs) || 0)) };
+  // What somebody else asks for is heard, within our own bound.
+  const asked = Math.min(bounds.retryMaxMs[2], Number(known?.retryAfterMs) || 0);
+  return { kind: "retry", failures, delayMs: Math.ceil(Math.max(delayMs, asked)) };
 }

@@ -102,6 +102,7 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
           change.sequence ?? null,
           change.sequence ?? null,
         );
+        sql.blankErasedOf.run(change.id);
         break;
       case "dead": {
         const { message, failures, reason } = change;
@@ -119,6 +120,7 @@ export function createMessageRows(db: DatabaseSync, streams: Streams): MessageRo
         const why = [failures.attempts, failures.since, JSON.stringify(reason)] as const;
         if (sql.deadAgain.run(...why, of, number, sequence, n, again).changes > 0) break;
         sql.addDead.run(of, number, sequence, n, name, body, attributes, again, message.created, ...why);
+        sql.blankErased.run(number);
         break;
       }
       case "arm": {
@@ -231,6 +233,8 @@ function parkedLane(row: Row): ParkedLane {
 }
 
 function prepareMessages(db: DatabaseSync) {
+  const isErased =
+    "EXISTS (SELECT 1 FROM snapshots s WHERE s.stream = messages.stream AND s.revision = 9007199254740991)";
   const from = "FROM messages m LEFT JOIN streams s ON s.id = m.stream";
   return {
     consumer: db.prepare("SELECT position, owner, until FROM consumers WHERE name = ?"),
@@ -271,7 +275,7 @@ function prepareMessages(db: DatabaseSync) {
     arm: db.prepare(
       `INSERT INTO messages (consumer, stream, name, sequence, armed, created, due) VALUES (?, ?, ?, ?, 1, ?, ?)
        ON CONFLICT (consumer, stream, name) WHERE armed = 1 DO UPDATE SET
-         due = min(due, excluded.due), sequence = excluded.sequence`,
+         due = min(due, excluded.due), sequence = excluded.sequence, attempts = NULL, since = NULL`,
     ),
     plan: db.prepare(
       `INSERT INTO messages (consumer, name, body, armed, created, due) VALUES (?, ?, ?, 1, ?, ?)
@@ -307,6 +311,14 @@ function prepareMessages(db: DatabaseSync) {
     replays: db.prepare(
       `SELECT r.*, ifnull(c.position, 0) AS position FROM replays r LEFT JOIN consumers c ON c.name = 'replay:' || r.id
        WHERE finished IS NULL OR ? = 1 ORDER BY created, id`,
+    ),
+    // A handler that ran while its stream was erased may have put what it saw into its error.
+    blankErased: db.prepare(
+      `UPDATE messages SET reason = '{"code":"erased","message":""}'
+       WHERE stream = ? AND reason IS NOT NULL AND ${isErased}`,
+    ),
+    blankErasedOf: db.prepare(
+      `UPDATE messages SET reason = '{"code":"erased","message":""}' WHERE id = ? AND ${isErased}`,
     ),
     blankReasons: db.prepare(
       `UPDATE messages SET reason = '{"code":"erased","message":""}' WHERE stream = ? AND reason IS NOT NULL`,
