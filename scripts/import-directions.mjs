@@ -19,6 +19,7 @@ const rows = {
   conductor: { folders: ["core"] },
   ".": { folders: ["core", "workflows", "projections", "crdt", "conductor"] },
   http: { folders: ["core", "workflows", "projections", "crdt", "conductor"], packages: ["hono"] },
+  jwt: { folders: ["core", "http"], packages: ["jose"] },
   telemetry: { folders: ["core"], packages: ["@opentelemetry/api"] },
   local: { folders: ["core", "http", "telemetry"], packages: ["@hono/node-server", "pino"], builtins: ["node:*"] },
   aws: { folders: ["core", "http"], packages: ["@aws-sdk/*", "@smithy/*", "@middy/*", "aws-lambda"] },
@@ -26,7 +27,7 @@ const rows = {
   memory: { folders: ["core", "http"] },
   client: { types: ["core"] },
   testing: { folders: ["core", "memory"], builtins: ["node:assert", "node:assert/strict"] },
-  simulation: { folders: ["core", "memory"] },
+  simulation: { folders: ["core", "memory", "testing"] },
   cli: { anything: true },
 };
 

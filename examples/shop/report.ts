@@ -4,6 +4,7 @@ import { h, type Services } from "./holdfast.ts";
 import { order } from "./order.ts";
 
 const zone = "Europe/Vienna";
+const days = new Intl.DateTimeFormat("sv-SE", { timeZone: zone });
 const counts = z.object({ opened: z.int(), paid: z.int(), cancelled: z.int() });
 
 /** A day of the shop; its id is the date there, as in `2026-12-24`. */
@@ -44,5 +45,5 @@ export const nightly: Timer<Services> = h.timer("nightly", {
 });
 
 function dayOf(time: number): string {
-  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(time);
+  return days.format(time);
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createSystem } from "../core/runtime/system.ts";
@@ -8,12 +8,26 @@ import { CliError } from "./cli-error.ts";
 /** Opens the journal of a data folder for `work`; a tool never makes one. */
 export async function withJournal<T>(data: string, work: (journal: SqliteJournal) => Promise<T>): Promise<T> {
   const file = join(data, "holdfast.db");
-  if (!existsSync(file)) throw new CliError(`There is no journal at ${file}. Name its folder with --data <folder>.`, 2);
+  checkAccess(file);
   const journal = createSqliteJournal({ file, system: createSystem() });
   try {
     return await work(journal);
   } finally {
     await journal.close();
+  }
+}
+
+/** Whoever may not open the file may not use the tool on it: there is no other door. */
+function checkAccess(file: string): void {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+    if (missing) throw new CliError(`There is no journal at ${file}. Name its folder with --data <folder>.`, 2);
+    throw new CliError(
+      `The journal at ${file} may not be read and written by this user. Run this as the user of its host.`,
+      2,
+    );
   }
 }
 

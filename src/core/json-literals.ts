@@ -14,8 +14,8 @@ export function checkLiterals(text: string): void {
   }
 }
 
-/** Where the string that begins at `start` has its closing quote. */
-function endOfString(text: string, start: number): number {
+/** Where the string that begins at `start`, in a text that is JSON, has its closing quote. */
+export function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); ; end = text.indexOf('"', end + 1)) {
     let from = end;
     while (text.charCodeAt(from - 1) === 0x5c) from--;

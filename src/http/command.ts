@@ -1,24 +1,32 @@
 import type { CommandDefinition } from "../core/entity/definition.ts";
+import type { Principal } from "../core/entity/types.ts";
 import { HoldfastError } from "../core/errors.ts";
 import type { Outcome } from "../core/runtime/requests.ts";
 import { outcomeAnswer, type Answer } from "./answer.ts";
 import { readBody, releaseBody, streamBody, type Body } from "./body.ts";
-import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
+import { refuseCrossSite } from "./cross-site.ts";
+import { onBehalf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { contextOf, parseIfMatch, parseKeyHeader } from "./headers.ts";
 
 /**
  * `POST /api/{entity}/{id}/{command}`. The runtime authorises, then calls back for the body; what is wrong with the
  * headers is told after that, so that nobody learns more than he may.
  */
-export async function runCommand(
+export function runCommand(http: HttpContext, exchange: EntityExchange, command: CommandDefinition): Promise<Answer> {
+  refuseCrossSite(http, exchange);
+  const deadline = http.runtime.system.now() + http.settings.requestTimeoutMs;
+  return onBehalf(http, exchange, (principal) => runAs(http, exchange, command, principal, deadline));
+}
+
+async function runAs(
   http: HttpContext,
   exchange: EntityExchange,
   command: CommandDefinition,
+  principal: Principal,
+  deadline: number,
 ): Promise<Answer> {
   const { runtime, settings, bodies } = http;
   const { request, env, header, definition, id, correlation } = exchange;
-  const deadline = runtime.system.now() + settings.requestTimeoutMs;
-  const principal = await principalOf(http, exchange);
   const [key, keyError] = attempt(header("idempotency-key"), parseKeyHeader);
   const [expectedVersion, matchError] = attempt(header("if-match"), parseIfMatch);
   const body: Body = { held: 0, complete: false, released: false };

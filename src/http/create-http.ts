@@ -2,9 +2,11 @@ import { Hono, type Context } from "hono";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import { errorAnswer, json, type Answer } from "./answer.ts";
 import { answerApi, nothingHere } from "./api.ts";
+import { createCors } from "./cors.ts";
 import { createDeadlines } from "./deadline.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { targetOf, type Exchange, type HttpContext, type HttpEnv } from "./exchange.ts";
+import { createFairness } from "./fairness.ts";
 import { traceField } from "../core/runtime/telemetry.ts";
 import { correlationOf, traceOf } from "./headers.ts";
 import { healthy, ready } from "./health.ts";
@@ -12,6 +14,7 @@ import { readMethods, refuseMethod } from "./methods.ts";
 import { createOpenApi } from "./openapi.ts";
 import { httpSettings, type HttpOptions } from "./options.ts";
 import { rawPath } from "./path.ts";
+import { securityHeaders } from "./security-headers.ts";
 import { publicError } from "./status.ts";
 
 /** Holdfast over HTTP, for every host that can make a Request and send a Response. */
@@ -37,18 +40,22 @@ type Route = (c: Context<{ Bindings: HttpEnv }>) => Promise<Response>;
 
 /**
  * The HTTP contract of design.md section 6 over a runtime: commands, views, events, health, OpenAPI. Errors are
- * `application/problem+json` with a stable `code` (docs/errors.md); every answer carries `x-correlation-id`; nothing may
- * be stored on the way (`no-store`: an ETag says the version, which is the same for every tenant). No CORS.
+ * `application/problem+json` with a stable `code` (docs/errors.md); every answer carries `x-correlation-id` and the
+ * {@link securityHeaders}. No CORS but for the origins that `cors` lists.
  * @throws HoldfastError `invalid-options`
  */
 export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
   const settings = httpSettings(options);
   const { system } = runtime;
+  const fairness = createFairness(system, settings);
+  const cors = settings.cors && createCors(settings.cors);
   const http: HttpContext = {
     runtime,
     settings,
     bodies: { bytesMax: settings.bodiesBytesMax, bytes: 0 },
-    streams: createEventStreams(runtime, settings),
+    streams: createEventStreams(runtime, settings, fairness),
+    fairness,
+    cors,
     deadlines: createDeadlines(system, settings.requestTimeoutMs + graceMs),
   };
   let closing = false;
@@ -70,7 +77,9 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
       const exchange = { request, env, header, correlation, trace, about };
       let answer: Answer;
       try {
-        answer = await (span ? span.within(() => handler(exchange, req.path)) : handler(exchange, req.path));
+        const preflight = cors?.preflight(method, header);
+        const answering = (): Answer | Promise<Answer> => preflight ?? handler(exchange, req.path);
+        answer = await (span ? span.within(answering) : answering());
       } catch (error) {
         answer = errorAnswer(error, correlation, settings.challenge);
         if (publicError(error).unexpected) {
@@ -87,9 +96,9 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
         status,
         headers: {
           ...answer.headers,
+          ...cors?.headers(header("origin")),
           "X-Correlation-Id": correlation,
-          "Cache-Control": "no-store",
-          "X-Content-Type-Options": "nosniff",
+          ...securityHeaders,
         },
       });
     };

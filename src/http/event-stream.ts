@@ -2,6 +2,7 @@ import { HoldfastError } from "../core/errors.ts";
 import type { HistoryEvent } from "../core/runtime/history.ts";
 import type { ViewRequest } from "../core/runtime/requests.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
+import type { Fairness } from "./fairness.ts";
 import { createLiveStream, type LiveStream } from "./live-stream.ts";
 import type { HttpSettings } from "./options.ts";
 
@@ -20,7 +21,8 @@ export interface EventStreams {
   /**
    * A history as server-sent events (`id:` the version, `event:` the type, `data:` the event), from the first event
    * after `after` on: every event once, in order, none missing. Live streams end when the client goes away, when `close`
-   * was called, after `streamMs`, or when the client may no longer read; a client resumes with the last id it saw.
+   * was called, after `streamMs`, when the token expires (claim `exp`, epoch seconds), or when the client may no longer
+   * read: `authorize` is asked before each read. A client resumes with the last id it saw.
    * Rejects before the first byte where the history cannot be read. Source: WHATWG HTML, section 9.2.
    */
   open(request: StreamRequest): Promise<ReadableStream<Uint8Array> | null>;
@@ -34,7 +36,11 @@ export type StreamSettings = Pick<
   "live" | "streamsMax" | "streamPollMs" | "streamHeartbeatMs" | "streamMs" | "streamRetryMs"
 >;
 
-export function createEventStreams(runtime: Runtime, settings: StreamSettings): EventStreams {
+export function createEventStreams(
+  runtime: Runtime,
+  settings: StreamSettings,
+  fairness: Pick<Fairness, "openStream">,
+): EventStreams {
   const open = new Set<LiveStream>();
   let closed = false;
   return {
@@ -50,7 +56,11 @@ export function createEventStreams(runtime: Runtime, settings: StreamSettings): 
         return headOnly ? null : once(preamble + encodeEvents(events));
       }
       // It takes its place before the first wait, so that the bound holds.
-      const stream = createLiveStream(runtime, settings, { view, after, limit }, () => open.delete(stream));
+      const leave = fairness.openStream(view.principal);
+      const stream = createLiveStream(runtime, settings, { view, after, limit }, () => {
+        open.delete(stream);
+        leave();
+      });
       open.add(stream);
       return stream.start(preamble);
     },

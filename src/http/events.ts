@@ -1,7 +1,7 @@
 import { HoldfastError } from "../core/errors.ts";
 import type { ViewRequest } from "../core/runtime/requests.ts";
 import { json, type Answer } from "./answer.ts";
-import { principalOf, type EntityExchange, type HttpContext } from "./exchange.ts";
+import { onBehalf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { shown, wantsEventStream } from "./headers.ts";
 import { inTime } from "./view.ts";
 
@@ -9,21 +9,49 @@ const limitMax = 1_000;
 const limitDefault = 100;
 
 /** `GET /api/{entity}/{id}/events`: a page of the history, or the history as it happens (server-sent events). */
-export async function showEvents(http: HttpContext, exchange: EntityExchange): Promise<Answer> {
-  const { request, header, definition, id } = exchange;
-  const principal = await principalOf(http, exchange);
+export function showEvents(http: HttpContext, exchange: EntityExchange): Promise<Answer> {
+  return onBehalf(http, exchange, async (principal) => {
+    const { definition, id } = exchange;
+    let range: Range;
+    try {
+      range = rangeOf(exchange);
+    } catch (error) {
+      // What is wrong with the question is told to those only who may ask.
+      await http.runtime.authorize(principal, definition.name, { kind: "history", id });
+      throw error;
+    }
+    return eventsAnswer(http, exchange, { entity: definition.name, id, principal }, range);
+  });
+}
+
+interface Range {
+  readonly after: number;
+  readonly limit: number;
+  /** `Last-Event-ID`, for event streams only; `undefined` for a client that has not seen an event yet. */
+  readonly last: number | undefined;
+}
+
+/** @throws HoldfastError `invalid-query` */
+function rangeOf({ request, header }: EntityExchange): Range {
   const query = new URL(request.url).searchParams;
-  const after = wholeNumber("after", query.getAll("after"), { from: 0, to: Number.MAX_SAFE_INTEGER, otherwise: 0 });
+  const versions = { from: 0, to: Number.MAX_SAFE_INTEGER };
+  const after = wholeNumber("after", query.getAll("after"), { ...versions, otherwise: 0 });
   const limit = wholeNumber("limit", query.getAll("limit"), { from: 1, to: limitMax, otherwise: limitDefault });
-  const view = { entity: definition.name, id, principal };
+  const last = (wantsEventStream(header) && header("last-event-id")) || "";
+  return { after, limit, last: last === "" ? undefined : wholeNumber("Last-Event-ID", [last], versions) };
+}
+
+async function eventsAnswer(
+  http: HttpContext,
+  { request, header }: EntityExchange,
+  view: ViewRequest,
+  { after, limit, last }: Range,
+): Promise<Answer> {
   if (!wantsEventStream(header)) {
     return json(await inTime(http, http.runtime.history({ ...view, after, limit })));
   }
-  // An empty one is what a client has that has not seen an event yet.
-  const last = header("last-event-id") ?? "";
-  const from = last === "" ? after : wholeNumber("Last-Event-ID", [last], { from: 0, to: Number.MAX_SAFE_INTEGER });
-  if (last !== "" && from > 0) await expectEvent(http, view, from);
-  const body = await http.streams.open({ view, after: from, limit, headOnly: request.method === "HEAD" });
+  if (last !== undefined && last > 0) await expectEvent(http, view, last);
+  const body = await http.streams.open({ view, after: last ?? after, limit, headOnly: request.method === "HEAD" });
   return {
     status: 200,
     // The last one tells nginx and its like not to collect what should arrive at once.

@@ -1,9 +1,12 @@
 import type { EntityDefinition } from "../core/entity/definition.ts";
 import type { Principal } from "../core/entity/types.ts";
+import { HoldfastError } from "../core/errors.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import type { BodyBudget, BodySource } from "./body.ts";
 import type { Deadlines } from "./deadline.ts";
+import type { Cors } from "./cors.ts";
 import type { EventStreams } from "./event-stream.ts";
+import type { Fairness } from "./fairness.ts";
 import type { HttpSettings } from "./options.ts";
 
 /** What a host knows of a request and the Request cannot say. All optional. */
@@ -25,6 +28,8 @@ export interface HttpContext {
   readonly settings: HttpSettings;
   readonly bodies: BodyBudget;
   readonly streams: EventStreams;
+  readonly fairness: Fairness;
+  readonly cors: Cors | undefined;
   /** `requestTimeoutMs`, and a moment for what ends by itself just then. */
   readonly deadlines: Deadlines;
 }
@@ -60,7 +65,27 @@ export function targetOf({ request, env }: Pick<Exchange, "request" | "env">): s
   return env.target ?? request.url;
 }
 
-/** On whose behalf the request is. The host's word, never the path's or the body's. */
-export async function principalOf({ settings }: HttpContext, { request }: Exchange): Promise<Principal> {
-  return (await settings.authenticate?.(request)) ?? anonymousPrincipal;
+/**
+ * Does the work on behalf of whoever sends the request: the host's word, never the path's or the body's. From here on
+ * the caller's share of the instance is counted, until the work is done.
+ * @throws HoldfastError `rate-limited`, `deadline-exceeded`; whatever `authenticate` throws
+ */
+export async function onBehalf<T>(
+  { settings, fairness, deadlines }: HttpContext,
+  { request }: Exchange,
+  work: (principal: Principal) => Promise<T>,
+): Promise<T> {
+  const asked = settings.authenticate?.(request);
+  const principal = (asked instanceof Promise ? await deadlines.bound(asked, late) : asked) ?? anonymousPrincipal;
+  const leave = fairness.enter(principal);
+  try {
+    return await work(principal);
+  } finally {
+    leave();
+  }
+}
+
+function late(): HoldfastError {
+  const message = "It took too long to find out who sends the request; nothing was done.";
+  return new HoldfastError("deadline-exceeded", message, { retry: "later", retryAfterMs: 1_000 });
 }

@@ -27,7 +27,8 @@ export function createLiveStream(
   const { view, limit } = request;
   let { after } = request;
   let spokeAt = system.now();
-  const endsAt = spokeAt + settings.streamMs;
+  const { exp } = view.principal.claims;
+  const endsAt = Math.min(spokeAt + settings.streamMs, typeof exp === "number" ? exp * 1_000 : Infinity);
   let ended = false;
   let cancelled = false;
   let moved = false;

@@ -125,7 +125,7 @@ const decided = {
 export const responses: object = {
   badRequest: problem("malformed-json, invalid-id, invalid-idempotency-key, invalid-if-match, invalid-query"),
   unauthenticated: problem("unauthenticated"),
-  forbidden: problem("forbidden"),
+  forbidden: problem("forbidden, cross-origin"),
   notFound: problem("unknown-entity, unknown-command, not-found, no-view, no-history"),
   rejected: problem("The rejection's own code (a command may choose another 4xx).", "Rejection", decided),
   erased: problem("erased"),
@@ -136,6 +136,7 @@ export const responses: object = {
     "validation-failed, idempotency-key-reused, idempotency-key-expired, too-many-timers",
     "ValidationProblem",
   ),
+  rateLimited: problem("rate-limited: the caller has sent too much; retry with the same key", "Problem", retryAfter),
   internal: problem("internal"),
   unavailable: problem(
     "overloaded, outcome-unknown, deadline-exceeded, unknown-event, unavailable: retry with the same key",
@@ -160,6 +161,7 @@ const names = {
   413: "tooLarge",
   415: "unsupportedMediaType",
   422: "unprocessable",
+  429: "rateLimited",
   500: "internal",
   503: "unavailable",
 } as const;

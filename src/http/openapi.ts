@@ -69,7 +69,7 @@ function commandOperation(entity: EntityDefinition, command: CommandDefinition, 
     responses: {
       200: { description: "Accepted, with a reply.", headers: replied, content: { [jsonType]: { schema: {} } } },
       204: { description: "Accepted, without a reply.", headers: replied },
-      ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 500, 503),
+      ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 500, 503),
     },
   };
 }
@@ -82,7 +82,7 @@ function viewOperation(entity: EntityDefinition): object {
     responses: {
       200: { description: "The public view.", headers: tagged, content: { [jsonType]: { schema: {} } } },
       304: { description: "Still at the version that the client has.", headers: tagged },
-      ...problems(400, 401, 403, 404, 410, 500, 503),
+      ...problems(400, 401, 403, 404, 410, 429, 500, 503),
     },
   };
 }
@@ -112,7 +112,7 @@ function eventsOperation(entity: EntityDefinition, add: AddSchema): object {
         headers: correlated,
         content: { [jsonType]: { schema: page }, "text/event-stream": { schema: { type: "string" } } },
       },
-      ...problems(400, 401, 403, 404, 410, 500, 503),
+      ...problems(400, 401, 403, 404, 410, 429, 500, 503),
     },
   };
 }

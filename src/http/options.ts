@@ -1,5 +1,7 @@
 import type { Principal } from "../core/entity/types.ts";
 import { HoldfastError } from "../core/errors.ts";
+import { createCors, type CorsOptions } from "./cors.ts";
+import { checkRate, type Rate } from "./rate.ts";
 
 /** Tells who sends a request; `undefined`: nobody in particular. Throws `unauthenticated` for credentials that are bad. */
 export type Authenticate = (request: Request) => Principal | undefined | Promise<Principal | undefined>;
@@ -32,6 +34,23 @@ export interface HttpOptions {
   readonly streamMs?: number;
   /** After how long a client comes back when a stream has ended (`retry:`), milliseconds. Default 2,000. */
   readonly streamRetryMs?: number;
+  /** Pages of other origins that may use the API. Default: none. */
+  readonly cors?: CorsOptions;
+  /**
+   * Requests of one authenticated caller (tenant and id), past which it is 429 `rate-limited`; event streams count when
+   * they begin. Default `{ perSecond: 1_000, burst: 2_000 }`; `false`: any number.
+   */
+  readonly rate?: Rate | false;
+  /** The same for all anonymous callers of a tenant together: they have no names. Default `false`. */
+  readonly anonymousRate?: Rate | false;
+  /** Callers whose rates are remembered; who came longest ago is forgotten. Default 10,000. */
+  readonly ratesMax?: number;
+  /** Requests of one authenticated caller under way at once. Default 256; past it 429 `rate-limited`. */
+  readonly requestsPerPrincipalMax?: number;
+  /** Requests of one tenant under way at once; past it 429 `rate-limited`. Default: any number, as most apps have one. */
+  readonly requestsPerTenantMax?: number;
+  /** Event streams of one authenticated caller. Default 100; past it 429 `rate-limited`. */
+  readonly streamsPerPrincipalMax?: number;
   /** `info` of the OpenAPI document. */
   readonly info?: { readonly title?: string; readonly version?: string };
   /** The class that answers are made of; a host may hand in one that it can send faster. Default: the global one. */
@@ -40,7 +59,7 @@ export interface HttpOptions {
 
 /** The options with their defaults. */
 export type HttpSettings = Required<Omit<HttpOptions, Unset>> & Pick<HttpOptions, Unset>;
-type Unset = "authenticate" | "info";
+type Unset = "authenticate" | "info" | "cors";
 
 const defaults: Omit<HttpSettings, "Response" | Unset> = {
   challenge: "Bearer",
@@ -54,11 +73,17 @@ const defaults: Omit<HttpSettings, "Response" | Unset> = {
   streamHeartbeatMs: 15_000,
   streamMs: 15 * 60_000,
   streamRetryMs: 2_000,
+  rate: { perSecond: 1_000, burst: 2_000 },
+  anonymousRate: false,
+  ratesMax: 10_000,
+  requestsPerPrincipalMax: 256,
+  requestsPerTenantMax: Number.MAX_SAFE_INTEGER,
+  streamsPerPrincipalMax: 100,
 };
 
 /** The options with their defaults. @throws HoldfastError `invalid-options` for unknown names and bad numbers */
 export function httpSettings(options: HttpOptions): HttpSettings {
-  const known = new Set([...Object.keys(defaults), "Response", "authenticate", "info"]);
+  const known = new Set([...Object.keys(defaults), "Response", "authenticate", "info", "cors"]);
   for (const [name, value] of Object.entries(options)) {
     if (!known.has(name)) {
       throw new HoldfastError("invalid-options", `Unknown option "${name}". Known: ${[...known].join(", ")}.`);
@@ -72,5 +97,9 @@ export function httpSettings(options: HttpOptions): HttpSettings {
     );
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...defaults, Response, ...given };
+  const settings: HttpSettings = { ...defaults, Response, ...given };
+  checkRate("rate", settings.rate);
+  checkRate("anonymousRate", settings.anonymousRate);
+  if (settings.cors !== undefined) createCors(settings.cors);
+  return settings;
 }

@@ -61,7 +61,7 @@ export interface LocalOptions<Services = unknown> {
    * API) was started before; else nobody. `false`: nobody in any case.
    */
   readonly telemetry?: Telemetry | false;
-  /** Who sends a request. Default: everybody is anonymous, of tenant `default`. */
+  /** Who sends a request: `authenticateJwt(...)` or your own. Default: everybody is anonymous, of tenant `default`. */
   readonly authenticate?: Authenticate;
   /** Of the runtime. */
   readonly limits?: Partial<Limits>;

@@ -47,6 +47,7 @@ test("every session of docs/cli.md prints what the page says", { timeout: 60_000
 const comparable = (text = ""): string =>
   text
     .replaceAll(/\b[0-9a-v]{20}\b/g, "<id>")
+    .replaceAll(/\bcli:\S+/g, "cli:<user>")
     .replaceAll(/^ {4}at .*\n/gm, "")
     .replaceAll(/^ *\d+(?= \S+ {2}subscription:payment)/gm, "   12");
 

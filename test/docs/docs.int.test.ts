@@ -19,7 +19,7 @@ interface Block {
 async function pages(): Promise<readonly string[]> {
   const found = await readdir(join(root, "docs"), { recursive: true });
   const docs = found.filter((name) => name.endsWith(".md")).map((name) => join("docs", name));
-  return ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...docs.toSorted()];
+  return ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...docs.toSorted()];
 }
 
 async function blocks(page: string): Promise<readonly Block[]> {

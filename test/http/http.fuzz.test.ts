@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { app, createFixture, problemOf } from "./fixtures.ts";
@@ -83,8 +84,15 @@ const body = fc.oneof(
 );
 const method = fc.constantFrom("GET", "HEAD", "POST", "POST", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "QUERY");
 
+const errors = readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8");
+const documented = new Set([...errors.matchAll(/`([a-z]+(?:-[a-z]+)*)`/g)].map(([, code]) => code));
+
 test("whatever is sent: never a 500, every error is a problem with a code, and the next request works", async () => {
-  const fixture = createFixture({ http: { bodyBytesMax: 1_000 } });
+  let stored = 0;
+  const fixture = createFixture({
+    http: { bodyBytesMax: 1_000 },
+    journal: (inner) => ({ ...inner, append: (append) => (stored++, inner.append(append)) }),
+  });
   const statuses = new Set<number>();
   await fc.assert(
     fc.asyncProperty(method, path, headers, body, async (method, target, headers, body) => {
@@ -94,12 +102,22 @@ test("whatever is sent: never a 500, every error is a problem with a code, and t
         env: { target },
         ...(takesBody && { body: body as NonNullable<RequestInit["body"]> }),
       };
+      const before = stored;
       const response = await fixture.send(method, "/", options);
       statuses.add(response.status);
       expect(response.status).not.toBe(500);
       expect(response.headers.get("x-correlation-id")).not.toBeNull();
-      if (response.status >= 400 && method !== "HEAD") await problemOf(response);
-      else await response.body?.cancel();
+      if (response.status >= 400 && method !== "HEAD") {
+        const problem = await problemOf(response);
+        if (!problem.rejected) {
+          expect(documented).toContain(problem.code);
+          expect(stored).toBe(before);
+        }
+        expect(JSON.stringify(problem)).not.toMatch(/\\n\s+at |node_modules|node:internal|\.[cm]?[jt]s:\d|file:\/\//);
+      } else {
+        if (method !== "POST") expect(stored).toBe(before);
+        await response.body?.cancel();
+      }
       const next = await fixture.send("POST", "/api/box/next/ping");
       expect(next.status).toBe(200);
     }),

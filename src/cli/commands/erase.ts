@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { createRuntime, systemPrincipal } from "../../core/runtime/runtime.ts";
+import { createRuntime } from "../../core/runtime/runtime.ts";
 import { findAppFile, loadApp } from "../app-module.ts";
 import { CliError } from "../cli-error.ts";
 import { withJournal } from "../journal.ts";
@@ -13,6 +13,7 @@ import {
   type DataOptions,
 } from "../options.ts";
 import { print } from "../output.ts";
+import { cliPrincipal } from "../principal.ts";
 
 interface EraseOptions extends AppOptions, DataOptions {
   readonly tenant: string;
@@ -47,7 +48,7 @@ async function eraseEntity(entity: string, id: string, { app: named, data, tenan
       );
     }
     const runtime = createRuntime(app, { journal });
-    await runtime.erase({ entity, id, principal: { ...systemPrincipal, tenant } });
+    await runtime.erase({ entity, id, principal: cliPrincipal(tenant) });
     await runtime.close();
   });
   await print(`${entity} "${id}" is erased.`);

@@ -66,7 +66,7 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
         runtime,
         services,
         { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, about },
-        (context) => definition.handle({ ...context, tick }),
+        (context) => definition.handle(Object.assign(context, { tick })),
       );
       return isPlan ? { again: after(Math.max(now, tick)) } : undefined;
     },

@@ -1,6 +1,5 @@
 import { upcast, type EventDefinition } from "../entity/definition.ts";
 import { HoldfastError } from "../errors.ts";
-import { normalise } from "../json.ts";
 import { decodeEntries, eraseCommand, type Entry, type StoredEvent } from "../journal/format.ts";
 import type { StoredRecord } from "../journal/port.ts";
 
@@ -55,5 +54,5 @@ export function dataOf(definition: EventDefinition | undefined, { type, v = 1, d
       },
     );
   }
-  return normalise(upcast(definition, v, data), type);
+  return upcast(definition, v, data);
 }

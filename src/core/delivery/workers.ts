@@ -38,7 +38,8 @@ export function workerConsumer({ runtime, services }: DeliveryPorts, definition:
         runtime,
         services,
         { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, about: known },
-        (context) => definition.handle(input, { ...context, message: about }),
+        // Not a copy, which would ask for the signal and the log that nobody may want.
+        (context) => definition.handle(input, Object.assign(context, { message: about })),
       );
       return undefined;
     },

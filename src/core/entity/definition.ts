@@ -1,4 +1,5 @@
-import type { JsonValue } from "../json.ts";
+import { HoldfastError, internalError } from "../errors.ts";
+import { normalise, type JsonValue } from "../json.ts";
 import type { Decision, NewEvent } from "./decision.ts";
 import type { Schema } from "./schema.ts";
 import type { Action, DecideContext, EntitySpec, EventMeta, PrepareContext, Principal } from "./types.ts";
@@ -46,12 +47,34 @@ export interface CommandDefinition {
   readonly remember: boolean;
 }
 
-/** The data of a stored event in the shape that `evolve` expects now. */
-export function upcast(definition: EventDefinition, fromVersion: number, data: JsonValue): unknown {
-  let current: unknown = data;
-  for (let version = fromVersion; version < definition.version; version++) {
-    const step = definition.upcast.get(version);
-    if (step) current = step(current);
+/**
+ * The data of a stored event in the shape that `evolve` expects now, frozen: the same for whoever asks. Each step gets
+ * frozen data, so that none can change what is stored for the next who reads it.
+ * @throws HoldfastError `internal` where an upcaster fails or makes what is no JSON, `journal-corrupt` where the data is
+ * nothing that was ever stored
+ */
+export function upcast(definition: EventDefinition, fromVersion: number, data: JsonValue): JsonValue {
+  const { type } = definition;
+  let current = stored(type, data);
+  try {
+    for (let version = fromVersion; version < definition.version; version++) {
+      const step = definition.upcast.get(version);
+      if (step) current = normalise(step(current), `${type}, upcast from version ${version}`);
+    }
+  } catch (cause) {
+    throw internalError(`upcast of ${type}`, cause);
   }
   return current;
+}
+
+function stored(type: string, data: JsonValue): JsonValue {
+  try {
+    return normalise(data, type);
+  } catch (cause) {
+    throw new HoldfastError(
+      "journal-corrupt",
+      `The journal is damaged: the data of an event "${type}" is not what was written.`,
+      { cause },
+    );
+  }
 }

@@ -1,6 +1,8 @@
 import { HoldfastError } from "../errors.ts";
 import type { JsonValue } from "../json.ts";
+import { readJson } from "../json-text.ts";
 import type { Snapshot, StoredKey, StoredRecord } from "./port.ts";
+import { isEntries, isKeyPage, isSnapshotBody } from "./shape.ts";
 
 /**
  * What is inside `StoredRecord.entries` and `Snapshot.body`. Stored for ever: docs/format.md describes it, and golden
@@ -113,11 +115,12 @@ export function encodeEntries(entries: readonly string[]): string {
 
 /** @throws HoldfastError `journal-corrupt` if the text is not what was written */
 export function decodeEntries(record: Pick<StoredRecord, "entries" | "sequence">): readonly Entry[] {
-  return decode(record.entries, `record ${record.sequence}`) as readonly Entry[];
+  return decode(record.entries, isEntries, `record ${record.sequence}`) as readonly Entry[];
 }
 
+/** @throws HoldfastError `journal-corrupt` */
 export function decodeSnapshot(snapshot: Pick<Snapshot, "body" | "sequence">): SnapshotBody {
-  return decode(snapshot.body, `the snapshot at ${snapshot.sequence}`) as SnapshotBody;
+  return decode(snapshot.body, isSnapshotBody, `the snapshot at ${snapshot.sequence}`) as SnapshotBody;
 }
 
 /** One idempotency key that a record consumes. */
@@ -145,7 +148,7 @@ export function encodeKeyPage(keys: readonly StoredKey[]): string {
 
 /** @throws HoldfastError `journal-corrupt` */
 export function decodeKeyPage(body: string): readonly StoredKey[] {
-  const flat = decode(body, "a page of keys") as readonly (string | number)[];
+  const flat = decode(body, isKeyPage, "a page of keys") as readonly (string | number)[];
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] as string, flat[2 * i + 1] as number]);
 }
 
@@ -161,10 +164,15 @@ export function eventId(entryId: string, n: number): string {
   return `${entryId}-${n}`;
 }
 
-function decode(text: string, what: string): unknown {
+/** The value of the text, of which `check` says whether it has the shape that the caller will rely on. */
+function decode(text: string, check: (value: unknown) => boolean, what: string): unknown {
+  let value: unknown;
+  let cause: unknown;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new HoldfastError("journal-corrupt", `The journal is damaged: ${what} is not readable.`, { cause });
+    value = readJson(text);
+  } catch (error) {
+    cause = error;
   }
+  if (cause === undefined && check(value)) return value;
+  throw new HoldfastError("journal-corrupt", `The journal is damaged: ${what} is not readable.`, { cause });
 }

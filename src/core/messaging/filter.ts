@@ -81,10 +81,17 @@ export function on<Name extends string, Type extends string, Data>(
   if (typeof event?.entity !== "string" || typeof event.type !== "string") {
     throw declarationError("on(...) takes an event of an entity: on(cart.events.checkedOut).");
   }
-  if (typeof where !== "object" || where === null) {
+  if (!isPlain(where)) {
     throw declarationError(`The filter on ${event.entity}.${event.type} must be an object of fields.`);
   }
   return { entity: event.entity, type: event.type, where: compileFilter(`${event.entity}.${event.type}`, where) };
+}
+
+/** Of a map or a class instance the fields would not be seen, and everything would match. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 /** True if the data of an event passes. */
@@ -207,11 +214,18 @@ function scalars(what: string, value: unknown): readonly Scalar[] {
     if (typeof item === "boolean" || (typeof item === "string" && item.isWellFormed())) continue;
     if (typeof item === "number" && isFilterable(item)) continue;
     throw declarationError(
-      `${what} holds ${typeof item === "number" ? item : (JSON.stringify(item) ?? String(item))}; allowed are strings, booleans, and numbers within +-10^9 and 5 decimals.`,
+      `${what} holds ${shown(item)}; allowed are strings, booleans, and numbers within +-10^9 and 5 decimals.`,
     );
   }
   // Checked one by one above; -0 is 0 on every wire.
   return [...new Set((list as readonly Scalar[]).map((item) => (item === 0 ? 0 : item)))];
+}
+
+/** For a message; not every value has a text. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
+  return typeof value === "function" ? "a function" : String(value);
 }
 
 function valuesOf(test: Test): number {

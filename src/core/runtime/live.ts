@@ -67,7 +67,7 @@ export async function loadLive(
     recordId: body?.record ?? "",
     version: body?.version ?? 0,
     time: body?.time ?? 0,
-    state: normalise(body && !foldAnew && !body.erased ? body.state : initialState(definition), "the initial state"),
+    state: body && !foldAnew && !body.erased ? storedState(stream, body.state) : initialState(definition),
     erased: body?.erased ?? false,
     keys: createKeyWindow(snapshot && body && { horizon: snapshot.horizon, body }),
     timers: body?.timers ? new Map(Object.entries(body.timers)) : noTimers,
@@ -84,13 +84,22 @@ export async function loadLive(
     if (snapshot.revision < definition.revision) live.snapshotDue = live.sequence;
   }
   if (applyTail(live, records) === chainBroken) {
-    throw new HoldfastError(
-      "journal-corrupt",
-      `The chain of ${describe(stream)} is broken behind sequence ${live.sequence}: a record does not follow its predecessor.`,
-    );
+    throw brokenChain(stream, live.sequence);
   }
   forget(live.keys, now, limits);
   return live;
+}
+
+function storedState(stream: StreamId, state: JsonValue): JsonValue {
+  try {
+    return normalise(state, "the state");
+  } catch (cause) {
+    throw new HoldfastError(
+      "journal-corrupt",
+      `The journal is damaged: the state in the snapshot of ${describe(stream)} is not what was written.`,
+      { cause },
+    );
+  }
 }
 
 /** Folds records that follow, in order. `chainBroken` at the first that does not name its predecessor. */
@@ -179,9 +188,8 @@ export function evolve(
 ): JsonValue {
   const { type, v = 1 } = event;
   const known = knownEvent(definition, type, v);
+  const data = upcast(known, v, event.data);
   try {
-    // Stored data is normal JSON already; frozen here so that no evolve can change what another one sees.
-    const data = normalise(upcast(known, v, event.data), type);
     return normalise(known.evolve(state, data, meta), `the state after ${type}`);
   } catch (cause) {
     throw internalError(`evolve of ${definition.name}.${type}`, cause);
@@ -202,6 +210,7 @@ function knownEvent(definition: EntityDefinition, type: string, version: number)
 async function foldHistory(journal: Journal, live: Live, to: number): Promise<JsonValue> {
   let state = live.state;
   let version = 0;
+  let previous = "";
   for (let after = 0; after < to; ) {
     const records = await journal.history(live.stream, { after, limit: Math.min(1_000, to - after) });
     if (records.length === 0) {
@@ -210,6 +219,8 @@ async function foldHistory(journal: Journal, live: Live, to: number): Promise<Js
     for (const record of records) {
       // Its snapshot was read before it was erased.
       if (record.entries === "[]") throw erasedError(live.stream);
+      if (record.sequence !== after + 1 || record.previous !== previous) throw brokenChain(live.stream, after);
+      previous = record.id;
       for (const entry of decodeEntries(record)) {
         for (const event of entry.events ?? []) {
           state = evolve(live.definition, state, event, { time: record.time, version: ++version });
@@ -218,7 +229,16 @@ async function foldHistory(journal: Journal, live: Live, to: number): Promise<Js
       after = record.sequence;
     }
   }
+  // The snapshot names the record that it ends with.
+  if (previous !== live.recordId) throw brokenChain(live.stream, to);
   return state;
+}
+
+function brokenChain(stream: StreamId, after: number): HoldfastError {
+  return new HoldfastError(
+    "journal-corrupt",
+    `The chain of ${describe(stream)} is broken behind sequence ${after}: a record does not follow its predecessor.`,
+  );
 }
 
 /** @throws HoldfastError `internal` where the app's code fails */

@@ -31,6 +31,11 @@ export function isoTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
+/** Epoch milliseconds for others' functions that take nothing but a Date. */
+export function dateOf(epochMs: number): Date {
+  return new Date(epochMs);
+}
+
 const nothing = (): void => {};
 
 /** Drops every line. */

@@ -5,6 +5,7 @@ import { errorAnswer } from "../../http/answer.ts";
 import type { BodySource } from "../../http/body.ts";
 import type { HttpEnv } from "../../http/exchange.ts";
 import { shown } from "../../http/headers.ts";
+import { securityHeaders } from "../../http/security-headers.ts";
 
 type Fetch = (request: Request, env: HttpEnv) => Promise<Response>;
 
@@ -84,7 +85,7 @@ function refusal(error: unknown, correlation: string): Response {
     ? error
     : new HoldfastError("malformed-request", "The request line or the Host header is not valid.");
   const { status, headers, body } = errorAnswer(known, correlation);
-  return new Response(body, { status, headers: { ...headers, "X-Correlation-Id": correlation } });
+  return new Response(body, { status, headers: { ...headers, "X-Correlation-Id": correlation, ...securityHeaders } });
 }
 
 /**

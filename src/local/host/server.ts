@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { System } from "../../core/runtime/system.ts";
 import { problem } from "../../http/answer.ts";
+import { securityHeaders } from "../../http/security-headers.ts";
 import type { ServerLimits } from "../options.ts";
 import type { Listener } from "./listener.ts";
 
@@ -21,6 +22,8 @@ interface Connection {
   /** Under way, waiting pipelined ones included. */
   requests: number;
   newest: Promise<void> | undefined;
+  /** Resolves when everything that has arrived whole is answered. */
+  ahead: () => Promise<void> | undefined;
 }
 
 export function createTrackedServer(limits: ServerLimits, listener: Listener, system: System): TrackedServer {
@@ -42,7 +45,7 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   }
 
   server.on("connection", (socket) => {
-    connections.set(socket, { requests: 0, newest: undefined });
+    connections.set(socket, { requests: 0, newest: undefined, ahead: () => undefined });
     socket.once("close", () => connections.delete(socket));
   });
   async function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -57,7 +60,9 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     connection.newest = before
       ? before.then(() => listener.listen(incoming, outgoing))
       : listener.listen(incoming, outgoing);
-    await connection.newest;
+    const { newest } = connection;
+    connection.ahead = () => (incoming.complete ? newest : before);
+    await newest;
     connection.requests--;
     // Not before a pipelined answer that waited for this one is on its way.
     if (draining) system.soon(() => closeIfIdle(socket));
@@ -65,7 +70,10 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   // Node would answer the last two itself: with 100 before anybody has looked at the request, and 417 without a body.
   for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, onRequest);
   server.on("clientError", (error: Error & { readonly code?: string }, socket) => {
-    refuse(error, socket, system.newId());
+    const answer = (): void => refuse(error, socket, system.newId());
+    // Not before the requests ahead of it are answered: what they have stored must not look refused. Its type is wider
+    // than what a server's sockets are.
+    void Promise.resolve(connections.get(socket as Socket)?.ahead()).then(answer, answer);
   });
   server.on("drop", () =>
     system.log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"),
@@ -116,7 +124,7 @@ function refuse(error: Error & { readonly code?: string }, socket: Duplex, corre
   ];
   const { headers, body } = problem({ status, code, detail }, correlation);
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "Connection: close", `X-Correlation-Id: ${correlation}`];
-  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  for (const [name, value] of Object.entries({ ...headers, ...securityHeaders })) lines.push(`${name}: ${value}`);
   lines.push(`Content-Length: ${Buffer.byteLength(String(body))}`, "", String(body));
   socket.end(lines.join("\r\n"), () => socket.destroy());
 }

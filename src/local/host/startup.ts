@@ -19,11 +19,12 @@ const fileProblems: { readonly [code: string]: string } = {
 };
 
 /**
- * Makes the data folder, an absolute path, and those above it.
+ * Makes the data folder, an absolute path, for its owner alone (0700), and those above it. One that is there keeps its
+ * mode.
  * @throws HoldfastError `cannot-start`
  */
 export async function makeDataFolder(data: string): Promise<void> {
-  await makeFolder(data).catch((error: unknown) => {
+  await makeFolder(data, 0o700).catch((error: unknown) => {
     throw fileError(`data folder ${data}`, error);
   });
 }
@@ -41,14 +42,14 @@ export async function checkWritable(database: string): Promise<void> {
 }
 
 /** Not `recursive: true`: where the file system denies that a parent exists, e.g. in /proc, Node tries for ever. */
-async function makeFolder(path: string): Promise<void> {
+async function makeFolder(path: string, mode?: number): Promise<void> {
   try {
-    await mkdir(path);
+    await mkdir(path, mode);
   } catch (error) {
     if (codeOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
     if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
     await makeFolder(dirname(path));
-    await mkdir(path);
+    await mkdir(path, mode);
   }
 }
 

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { HoldfastError } from "../../core/errors.ts";
 import { isBusy, isStatementError, translated } from "./errors.ts";
@@ -16,6 +17,7 @@ export function open(options: SqliteOptions): { readonly db: DatabaseSync; reado
   const { file, busyTimeoutMs = 2 } = options;
   let db: DatabaseSync | undefined;
   try {
+    makePrivate(file);
     db = new DatabaseSync(file);
     db.exec(`PRAGMA busy_timeout = ${openTimeoutMs}`);
     patiently(db, checkFile, file);
@@ -33,6 +35,20 @@ export function open(options: SqliteOptions): { readonly db: DatabaseSync; reado
     if (!isStatementError(error)) throw failure;
     // The statements are sound, so the file is not what it should be.
     throw new HoldfastError("journal-corrupt", failure.message, { cause: error });
+  }
+}
+
+/**
+ * Makes the file, if there is none, for its owner alone (0600): SQLite would make it as the umask says, and gives its log
+ * the mode that the file has. One that is there keeps its mode. Never opened where it is there: closing it would let go
+ * of the locks that SQLite holds on it in this process. Source: https://www.sqlite.org/howtocorrupt.html, section 2.2
+ */
+function makePrivate(file: string): void {
+  if (file === ":memory:") return;
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+  } catch {
+    // It is there, or cannot be made; then SQLite says why.
   }
 }
 

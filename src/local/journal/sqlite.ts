@@ -1,14 +1,16 @@
+import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterStore, MessageStore, ReplayStore } from "../../core/delivery/port.ts";
 import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
-import type { Append, AppendResult, Journal, Snapshot, StoredRecord } from "../../core/journal/port.ts";
-import { isBusy, translated } from "./errors.ts";
+import type { Append, AppendResult, Journal, StoredRecord } from "../../core/journal/port.ts";
+import { isBusy, isStatementError, translated } from "./errors.ts";
 import { createGroup } from "./group.ts";
 import { createKeyRows, keysPerSlice } from "./keys.ts";
-import { createMessageRows } from "./messages.ts";
+import { createMessageRows, type MessageRows } from "./messages.ts";
 import { open } from "./open.ts";
 import { checkSqliteOptions, type SqliteOptions } from "./options.ts";
 import { createRecent } from "./recent.ts";
-import { createStreams } from "./streams.ts";
+import { recordOf, snapshotOf } from "./rows.ts";
+import { createStreams, type Streams } from "./streams.ts";
 import { createWatchers } from "./watchers.ts";
 
 export interface SqliteStats {
@@ -41,7 +43,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
   const { db, sql } = open(options);
   const streams = createStreams(sql);
   const keys = createKeyRows(sql);
-  const messages = createMessageRows(db, streams);
+  const messages = preparedMessages(db, streams, file);
   const recent = createRecent();
   const watchers = createWatchers(db, system, recent.clear);
   let messagesCame = false;
@@ -123,10 +125,9 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
     }
   }
 
-  function records(rows: readonly unknown[]): readonly StoredRecord[] {
+  function records(rows: readonly Readonly<Record<string, unknown>>[]): readonly StoredRecord[] {
     recordsRead += rows.length;
-    // The columns of these statements are the fields of a record.
-    return rows as readonly StoredRecord[];
+    return rows.map(recordOf);
   }
 
   return {
@@ -152,12 +153,7 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
         if (after !== undefined) return { records: records(sql.tail.all(at, after)) };
         const row = sql.snapshot.get(at);
         if (row === undefined) return { records: records(sql.tail.all(at, 0)) };
-        const snapshot: Snapshot = {
-          sequence: Number(row["sequence"]),
-          revision: Number(row["revision"]),
-          horizon: { foreign: Number(row["foreign_"]), derived: Number(row["derived"]) },
-          body: String(row["body"]),
-        };
+        const snapshot = snapshotOf(row);
         return { snapshot, records: records(sql.tail.all(at, snapshot.sequence)) };
       }),
     async append(append) {
@@ -223,13 +219,12 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
         () =>
           recent.after(position, limit) ??
           sql.recordsAfter.all(position, limit).map((row) => {
-            const { position, tenant, entity, name, ...record } = row;
+            const { position, tenant, entity, name } = row;
             recordsRead++;
             return {
               position: Number(position),
               stream: { tenant: String(tenant), entity: String(entity), id: String(name) },
-              // The other columns are the fields of a record.
-              record: record as unknown as StoredRecord,
+              record: recordOf(row),
             };
           }),
       ),
@@ -266,6 +261,17 @@ export function createSqliteJournal(options: SqliteOptions): SqliteJournal {
       return closing;
     },
   };
+}
+
+/** @throws HoldfastError `journal-corrupt` where the tables are not ours, as `open` does for its own statements */
+function preparedMessages(db: DatabaseSync, streams: Streams, file: string): MessageRows {
+  try {
+    return createMessageRows(db, streams);
+  } catch (error) {
+    db.close();
+    const failure = translated(error, file);
+    throw isStatementError(error) ? new HoldfastError("journal-corrupt", failure.message, { cause: error }) : failure;
+  }
 }
 
 function closedError(file: string): HoldfastError {

@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { compileFilter, filterLimits, isFilterable, matches, on } from "../../../src/core/messaging/filter.ts";
 import { account } from "../fixtures.ts";
+import { runs } from "../fuzz.ts";
+import { isAllowed, passes } from "./naive-filter.ts";
 
 /** Strings that brokers and quoting stumble over. */
 const hostile = fc.oneof(
@@ -54,50 +56,117 @@ const where = fc.dictionary(fc.constantFrom(...fields), condition, { maxKeys: 3 
 const value = fc.oneof(hostile, number, fc.boolean(), fc.constant(null), fc.constant([1]), fc.constant({ x: 1 }));
 const data = fc.dictionary(fc.constantFrom(...fields, "d"), value, { maxKeys: 4 });
 
-/** Written from the words of the design, without a look at the code under test. */
-function naive(filter: Readonly<Record<string, unknown>>, event: Readonly<Record<string, unknown>>): boolean {
-  return Object.entries(filter).every(([field, wanted]) => {
-    const raw = field in event ? event[field] : undefined;
-    const tooFine = typeof raw === "number" && (Math.abs(raw) > 1e9 || !/^-?\d+(\.\d{1,5})?$/.test(plain(raw)));
-    const there = (typeof raw === "string" || typeof raw === "boolean" || typeof raw === "number") && !tooFine;
-    const same = (x: unknown): boolean => x === raw;
-    const { exists, not, prefix, gt, gte, lt, lte } = Object(wanted) as Record<string, never>;
-    if (exists !== undefined) return exists === there;
-    if (!there) return false;
-    if (not !== undefined) return ![not].flat().some(same);
-    if (prefix !== undefined)
-      return typeof raw === "string" && [prefix].flat().some((p: string) => raw.slice(0, p.length) === p);
-    if ([gt, gte, lt, lte].some((bound) => bound !== undefined)) {
-      if (typeof raw !== "number") return false;
-      return [
-        gt === undefined || raw > gt,
-        gte === undefined || raw >= gte,
-        lt === undefined || raw < lt,
-        lte === undefined || raw <= lte,
-      ].every(Boolean);
-    }
-    return [wanted].flat().some(same);
-  });
-}
-
-/** Decimal digits without an exponent. */
-const plain = (n: number): string => {
-  const text = String(n);
-  return text.includes("e-") ? n.toFixed(20).replace(/0+$/, "") : text;
-};
+/** Conditions of every kind, right and wrong, in every combination. */
+const operator = fc.constantFrom(
+  "not",
+  "prefix",
+  "exists",
+  "gt",
+  "gte",
+  "lt",
+  "lte",
+  "like",
+  "__proto__",
+  "constructor",
+);
+const operand = fc.oneof(
+  number,
+  hostile,
+  fc.boolean(),
+  fc.array(fc.oneof(hostile, number), { maxLength: 3 }),
+  fc.constantFrom(null, undefined, Number.NaN, Number.POSITIVE_INFINITY, "\ud800", 1n),
+);
+const nonsense = fc.anything({
+  maxDepth: 2,
+  withBigInt: true,
+  withDate: true,
+  withMap: true,
+  withSet: true,
+  withNullPrototype: true,
+  withSparseArray: true,
+  withTypedArray: true,
+});
+const cyclic: unknown[] = [];
+cyclic.push([cyclic]);
+const declared = fc.oneof(
+  { weight: 4, arbitrary: condition },
+  { weight: 4, arbitrary: fc.dictionary(operator, operand, { maxKeys: 2 }) },
+  { weight: 2, arbitrary: operand },
+  { weight: 1, arbitrary: nonsense },
+  { weight: 1, arbitrary: fc.constantFrom(cyclic, Symbol("s"), () => true, { not: cyclic }, [[1]], [{ not: 1 }]) },
+);
+const anyField = fc.oneof(
+  { weight: 12, arbitrary: fc.constantFrom("a", "b", "c", "D_4", "constructor", "toString", "hasOwnProperty") },
+  fc.constantFrom("", "1", "_a", "a.b", "a-b", "__proto__", "\u00e4", "a b", "x".repeat(40), "x".repeat(41)),
+);
+const anyWhere = fc.oneof(
+  { weight: 20, arbitrary: fc.dictionary(anyField, declared, { maxKeys: 5 }) },
+  { weight: 1, arbitrary: nonsense.filter((value) => value !== undefined) },
+);
+const anyData = fc.oneof(
+  { weight: 9, arbitrary: fc.dictionary(anyField, value, { maxKeys: 5 }) },
+  { weight: 1, arbitrary: nonsense },
+  { weight: 1, arbitrary: fc.constant(Object.create({ a: "AT", b: 1, c: true }) as object) },
+);
 
 describe("the matcher", () => {
   test("agrees with a naive evaluation on generated filters and events", () => {
     let matched = 0;
     fc.assert(
       fc.property(where, data, (filter, event) => {
-        const expected = naive(filter, event);
+        const expected = passes(filter, event);
         if (expected) matched++;
         expect(matches(compileFilter("x.y", filter), event)).toBe(expected);
       }),
-      { numRuns: 5_000 },
+      runs(5_000),
     );
     expect(matched).toBeGreaterThan(200);
+  });
+
+  test("takes any filter that the guide allows as the guide means it, and refuses every other at its declaration", () => {
+    const event = { entity: "x", type: "y" } as never;
+    const seen = { refused: 0, matched: 0, failed: 0 };
+    fc.assert(
+      fc.property(anyWhere, fc.array(anyData, { minLength: 1, maxLength: 5 }), (where, events) => {
+        if (!isAllowed(where)) {
+          seen.refused++;
+          const refusal = expect.objectContaining({ code: "invalid-declaration" });
+          expect(() => on(event, where as never)).toThrowError(refusal);
+          return;
+        }
+        // How long a rule may be has its own tests.
+        if (JSON.stringify(where).length > 250) return;
+        const filter = on(event, where as never).where;
+        for (const data of events) {
+          const expected = passes(where as Readonly<Record<string, unknown>>, data);
+          seen[expected ? "matched" : "failed"]++;
+          expect(matches(filter, data)).toBe(expected);
+        }
+      }),
+      {
+        ...runs(4_000),
+        examples: [
+          [{ a: 1n }, [{}]],
+          [{ a: [cyclic] }, [{}]],
+          [new Map([["a", 1]]), [{}]],
+        ],
+      },
+    );
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(300);
+  });
+
+  test("agrees with the guide at and around the bounds of what it compares", () => {
+    const near = fc.constantFrom(1e9, -1e9, 1e9 - 1e-5, 0, 0.00001, -0.00001, 123_456.78901);
+    const step = fc.constantFrom(0, 0.00001, -0.00001, 0.000001, -0.000001, 1, -1, Number.EPSILON);
+    const sum = fc.tuple(near, step).map(([a, b]) => a + b);
+    fc.assert(
+      fc.property(fc.constantFrom("gt", "gte", "lt", "lte", "not", "is"), sum, sum, (kind, bound, a) => {
+        const where = { a: kind === "is" ? bound : { [kind]: bound } };
+        if (!isAllowed(where)) expect(() => compileFilter("x.y", where)).toThrowError("5 decimals");
+        else expect(matches(compileFilter("x.y", where), { a })).toBe(passes(where, { a }));
+      }),
+      runs(2_000),
+    );
   });
 
   test("does not look at what an object inherits", () => {

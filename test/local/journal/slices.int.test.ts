@@ -17,7 +17,8 @@ async function filled(count: number): Promise<SqliteJournal> {
   const journal = openJournal(freshFile());
   const appends = Array.from({ length: count }, (_, i) => {
     const record = recordOf(i + 1);
-    return journal.append({ stream, record: { ...record, entries: `[{"key":"${hashOf(record.sequence)}"}]` } });
+    const entry = { id: record.id, command: "add", key: hashOf(record.sequence) };
+    return journal.append({ stream, record: { ...record, entries: JSON.stringify([entry]) } });
   });
   await Promise.all(appends);
   await journal.saveSnapshot(stream, snapshotAt(count), { page: pageOf(count) });

@@ -1,0 +1,18 @@
+export type { Step, StepCallOptions } from "./client.ts";
+export type { Fault, FaultKind, Faults } from "./faults.ts";
+export { defaultFaults } from "./faults.ts";
+export type {
+  FinalDeadLetter,
+  FinalEntity,
+  FinalEvent,
+  FinalWorld,
+  Unreliable,
+  Violation,
+  WorldOptions,
+} from "./options.ts";
+export type { Notify, Ports, Target } from "./target.ts";
+export { createMemoryTarget } from "./target.ts";
+export type { CallOptions as RemoteCallOptions, Remote } from "./calls.ts";
+export type { SimulationFailure, SimulationOptions, SimulationReport } from "./simulate.ts";
+export { simulate } from "./simulate.ts";
+export type { WorldReport } from "./world.ts";

@@ -1,0 +1,96 @@
+import { parseArgs } from "node:util";
+import { isHoldfastError } from "holdfast";
+import { simulate, type SimulationReport } from "holdfast/simulation";
+import shop from "../../examples/shop/app.ts";
+import { shopWorld } from "../../examples/shop/simulation.ts";
+import { randomWorld } from "./random-app.ts";
+
+const usage = `npm run sim -- [--seeds 1000] [--from 1] [--app shop|random] [--twice] [--replay "SEED ..."]
+
+  --seeds N     worlds to run (default 1,000)
+  --from N      seed of the first one (default 1)
+  --app NAME    shop (default), or random: an app whose shape depends on the seed
+  --twice       runs each world twice and compares
+  --replay TEXT the one world that a failure has named
+`;
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "1000" },
+    from: { type: "string", default: "1" },
+    app: { type: "string", default: "shop" },
+    twice: { type: "boolean", default: false },
+    replay: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+const seeds = Number(values.seeds);
+const from = Number(values.from);
+if (values.help || !(seeds > 0) || !Number.isSafeInteger(from) || !["shop", "random"].includes(values.app)) {
+  process.stderr.write(usage);
+  process.exit(values.help ? 0 : 2);
+}
+
+const began = performance.now();
+let done = 0;
+let shownAt = 0;
+const totals = { requests: 0, entries: 0, handled: 0 };
+const faults: Record<string, number> = {};
+
+async function onWorld(): Promise<void> {
+  done++;
+  const now = performance.now();
+  if (now - shownAt > 1_000) {
+    shownAt = now;
+    const speed = done / ((now - began) / 1_000);
+    process.stderr.write(
+      `${process.stderr.isTTY ? "\r" : ""}${done} of ${seeds} seeds, ${speed.toFixed(1)} seeds/s${process.stderr.isTTY ? "" : "\n"}`,
+    );
+  }
+  // Signals get their turn.
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+function add(report: SimulationReport): void {
+  totals.requests += report.requests;
+  totals.entries += report.entries;
+  totals.handled += report.handled;
+  for (const [kind, count] of Object.entries(report.faults)) faults[kind] = (faults[kind] ?? 0) + count;
+}
+
+try {
+  const { twice, replay } = values;
+  const common = { twice, onWorld, ...(replay !== undefined && { replay }) };
+  if (values.app === "shop") add(await simulate(shop, { ...shopWorld, ...common, seeds, from }));
+  else {
+    const first = replay === undefined ? from : Number.parseInt(replay, 10);
+    for (let seed = first; seed < first + (replay === undefined ? seeds : 1); seed++) {
+      const { app, options } = randomWorld(seed);
+      add(await simulate(app, { ...options, ...common, seeds: 1, from: seed }));
+    }
+  }
+} catch (error) {
+  if (!isHoldfastError(error, "simulation-failed")) throw error;
+  process.stderr.write(`\n${error.message}\n`);
+  const { seed, replay: text } = (error.details ?? {}) as { readonly seed?: number; readonly replay?: string };
+  if (seed !== undefined)
+    process.stderr.write(`\nnpm run sim -- --app ${values.app} --replay ${JSON.stringify(text)}\n`);
+  process.exit(1);
+}
+const seconds = (performance.now() - began) / 1_000;
+const rows = [
+  ["seeds", `${done} from ${from} of the ${values.app} app, ${(done / seconds).toFixed(1)} seeds/s`],
+  ["requests", totals.requests],
+  ["stored commands", totals.entries],
+  ["runs of handlers", totals.handled],
+  [
+    "faults",
+    Object.entries(faults)
+      .map(([kind, count]) => `${kind} ${count}`)
+      .join(", "),
+  ],
+  ["violations", 0],
+];
+process.stdout.write(
+  `${process.stderr.isTTY ? "\n" : ""}${rows.map(([name, value]) => `${String(name).padEnd(18)}${value}`).join("\n")}\n`,
+);

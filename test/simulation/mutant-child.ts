@@ -1,0 +1,51 @@
+import { registerHooks } from "node:module";
+import { mutants } from "./mutants.ts";
+
+// A process of its own: the broken code must not be anybody else's.
+const mutant = mutants.find(({ name }) => name === process.argv[2]);
+if (!mutant) throw new Error(`There is no mutant ${JSON.stringify(process.argv[2])}.`);
+const missing = new Set(mutant.patches);
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    for (const patch of mutant.patches) {
+      if (!url.endsWith(`/src/${patch.file}`)) continue;
+      const text = String(loaded.source);
+      if (text.split(patch.find).length !== 2) throw new Error(`${patch.file} does not hold, once: ${patch.find}`);
+      missing.delete(patch);
+      loaded.source = text.replace(patch.find, () => patch.replace);
+    }
+    return loaded;
+  },
+});
+
+const { isHoldfastError } = await import("holdfast");
+const { simulate } = await import("holdfast/simulation");
+const { randomWorld } = await import("./random-app.ts");
+const { default: shop } = await import("../../examples/shop/app.ts");
+const { shopWorld } = await import("../../examples/shop/simulation.ts");
+
+async function run(seed: number): Promise<readonly string[]> {
+  try {
+    const options = { seeds: 1, from: seed, shrinkMax: 0, ...(mutant?.faults && { faults: mutant.faults }) };
+    if (mutant?.app === "shop") await simulate(shop, { ...shopWorld, ...options });
+    else {
+      const { app, options: world } = randomWorld(seed);
+      await simulate(app, { ...world, ...options });
+    }
+    return [];
+  } catch (error) {
+    if (!isHoldfastError(error, "simulation-failed")) throw error;
+    const { violations = [] } = (error.details ?? {}) as {
+      readonly violations?: readonly { readonly checker: string }[];
+    };
+    return violations.map(({ checker }) => checker);
+  }
+}
+
+let found: readonly string[] = [];
+let seed = 0;
+while (!found.some((name) => mutant.caughtBy.includes(name)) && seed < mutant.seeds) found = await run(++seed);
+if (missing.size > 0) throw new Error(`Nobody has loaded ${[...missing].map(({ file }) => file).join(", ")}.`);
+process.stdout.write(`${JSON.stringify({ seed, found: [...new Set(found)] })}\n`);
