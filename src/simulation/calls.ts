@@ -1,5 +1,5 @@
 import { HoldfastError } from "../core/errors.ts";
-import type { FaultKind, Fates } from "./faults.ts";
+import type { FaultKind, Fates, Site } from "./faults.ts";
 import type { Instance } from "./instance.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -19,19 +19,20 @@ export interface CallOptions<T> {
 export type Remote = <T>(method: string, effect: () => T | Promise<T>, options?: CallOptions<T>) => Promise<T>;
 
 const everywhere: readonly FaultKind[] = ["crash", "freeze", "throttle", "lost", "slow"];
+const ofSnapshots: readonly FaultKind[] = [...everywhere, "late"];
+const ofAppends: readonly FaultKind[] = [...ofSnapshots, "sdkRetry"];
 
 export function createRemote(
   instance: Instance,
   { scheduler, fates }: { readonly scheduler: Scheduler; readonly fates: Fates },
 ): Remote {
+  const sites = new Map<string, Site>();
   return (method, effect, options = {}) => {
     const { failure = unavailable } = options;
-    const site = fates.site(`${instance.name}.${method}`);
+    let site = sites.get(method);
+    if (site === undefined) sites.set(method, (site = fates.site(`${instance.name}.${method}`)));
     const { random } = site;
-    const kinds = [...everywhere];
-    if (options.mayBeLate) kinds.push("late");
-    if (options.retried !== undefined) kinds.push("sdkRetry");
-    const fate = site.pick(...kinds);
+    const fate = site.pick(options.retried !== undefined ? ofAppends : options.mayBeLate ? ofSnapshots : everywhere);
     const early = random() < 0.5;
     const longMs = fate === "slow" ? random() * 5_000 : 0;
     const thereMs = 0.1 + 8 * random() ** 2 + (early ? longMs : 0);

@@ -76,10 +76,12 @@ export function createStep(ports: ClientPorts, client: number, step: number): St
   function send<T>(site: Site, work: (member: Member) => Promise<T>, cut: boolean): Promise<T | typeof noAnswer> {
     return new Promise((resolve, reject) => {
       const cutThere = cut && site.random() < 0.5;
+      const impatience = scheduler.after(patienceMs, () => resolve(noAnswer));
       const back = (settle: () => void): void => {
-        if (!cut) scheduler.after(latencyMs * site.random(), settle);
+        if (cut) return;
+        impatience();
+        scheduler.after(latencyMs * site.random(), settle);
       };
-      scheduler.after(patienceMs, () => resolve(noAnswer));
       scheduler.after(latencyMs * site.random(), () => {
         const member = cluster.pick(site.random);
         if (member === undefined) return back(() => resolve(noAnswer));
@@ -98,7 +100,7 @@ export function createStep(ports: ClientPorts, client: number, step: number): St
   async function retried<T>(what: string, work: (member: Member) => Promise<T>): Promise<T> {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       try {
-        const answer = await send(network, work, network.pick("cut") !== undefined);
+        const answer = await send(network, work, network.pick(["cut"]) !== undefined);
         if (answer !== noAnswer) return answer;
       } catch (error) {
         if (!isHoldfastError(error) || error.retry !== "later") throw error;
@@ -111,7 +113,7 @@ export function createStep(ports: ClientPorts, client: number, step: number): St
 
   async function execute(request: CommandRequest): Promise<Outcome> {
     const what = `${request.entity} ${request.id} ${request.command}`;
-    if (mayErase && network.pick("erase")) {
+    if (mayErase && network.pick(["erase"])) {
       mayErase = false;
       const { entity, id } = request;
       note(name, `erases ${entity} ${id}`);
@@ -124,7 +126,7 @@ export function createStep(ports: ClientPorts, client: number, step: number): St
     const keyed = { ...request, key };
     const run = ({ runtime, instance }: Member): Promise<Outcome> =>
       runtime.execute({ ...keyed, deadline: instance.system.now() + 10_000 });
-    const again = network.pick("duplicate", "stale");
+    const again = network.pick(["duplicate", "stale"]);
     if (again === "stale") ports.stale.push(keyed);
     if (again === "duplicate") {
       scheduler.after(20_000 * network.random() ** 3, () => void send(network, run, false).catch(() => {}));

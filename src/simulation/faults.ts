@@ -62,7 +62,7 @@ export interface Site {
   /** Uniform in [0, 1). */
   random(): number;
   /** Which of these faults happens this time, if any. */
-  pick(...kinds: readonly FaultKind[]): FaultKind | undefined;
+  pick(kinds: readonly FaultKind[]): FaultKind | undefined;
 }
 
 export interface Fault {
@@ -95,7 +95,7 @@ export function createFates(
     let count = 0;
     return {
       random,
-      pick(...kinds) {
+      pick(kinds) {
         count++;
         let chance = random();
         const kind = kinds.find((kind) => (chance -= rates[kind]) < 0);

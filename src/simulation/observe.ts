@@ -136,7 +136,7 @@ export function observeHandlers<App_ extends App>(
       { ...Object.getOwnPropertyDescriptors(context), call: { value: call, enumerable: true } },
     );
     const site = fates.site(`${instance.name}.${about.handler}`);
-    const fails = site.pick("fail") !== undefined;
+    const fails = site.pick(["fail"]) !== undefined;
     const early = site.random() < 0.5;
     try {
       if (isPoison(`${about.handler} ${about.cause}`)) throw new Error(poisonText);
@@ -154,7 +154,7 @@ export function observeHandlers<App_ extends App>(
   function isPoison(what: string): boolean {
     let poison = poisoned.get(what);
     if (poison === undefined) {
-      poison = fates.site(`poison/${encodeURIComponent(what)}`).pick("poison") !== undefined;
+      poison = fates.site(`poison/${encodeURIComponent(what)}`).pick(["poison"]) !== undefined;
       poisoned.set(what, poison);
     }
     return poison;

@@ -119,7 +119,7 @@ export async function runWorld<Services, Outside>(
   async function live(): Promise<readonly string[]> {
     await cluster.start(instances);
     const rollOut =
-      next && fates.site("deploy").pick("deploy")
+      next && fates.site("deploy").pick(["deploy"])
         ? scheduler.sleep(3_000 * random()).then(() => cluster.rollOut(next))
         : undefined;
     await Promise.all(Array.from({ length: clients }, (_, i) => client(i + 1)));

@@ -41,6 +41,7 @@ export interface Consumer {
 }
 
 const nothing: readonly never[] = [];
+const stopped = "the consumer is somebody else's, or closes";
 
 /** What a consumer sees in a record. */
 interface Seen {
@@ -127,7 +128,8 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
 
   /** What is in memory is worthless. */
   function forget(): void {
-    stop.abort();
+    // A reason of its own would cost an exception with its stack, each time.
+    stop.abort(stopped);
     stop = new AbortController();
     lanes.clear();
     rows.clear();

@@ -2,12 +2,13 @@ import type { StoredRecord } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
 import { createVirtualSystem } from "holdfast/testing";
 import { expect, test } from "vitest";
-import type { Sighting } from "./app.ts";
-import { check, summary, type Observed } from "./checker.ts";
-import { createWorkload, observe, startInstance } from "./virtual.ts";
+import type { Sighting } from "../app.ts";
+import { checkDelivery, summary } from "./delivery.ts";
+import { createWorkload, observe, startInstance } from "../memory/virtual.ts";
+import type { Delivered } from "../observed.ts";
 
 /** What a sound delivery shows. */
-async function sound(): Promise<Observed> {
+async function sound(): Promise<Delivered> {
   const journal = createMemoryJournal();
   const system = createVirtualSystem();
   const sightings: Sighting[] = [];
@@ -26,24 +27,24 @@ async function sound(): Promise<Observed> {
 const observed = await sound();
 
 /** Where the doctored observations differ. */
-const withRecords = (change: (entries: string) => string): Observed => ({
+const withRecords = (change: (entries: string) => string): Delivered => ({
   ...observed,
   records: observed.records.map(({ stream, record }) => ({
     stream,
     record: { ...record, entries: change(record.entries) },
   })),
 });
-const without = (isLost: (record: StoredRecord, entity: string) => boolean): Observed => {
+const without = (isLost: (record: StoredRecord, entity: string) => boolean): Delivered => {
   const lost = observed.records.findIndex(({ stream, record }) => isLost(record, stream.entity));
   expect(lost).toBeGreaterThanOrEqual(0);
   return { ...observed, records: observed.records.toSpliced(lost, 1) };
 };
-const twice = (isDoubled: (record: StoredRecord, entity: string) => boolean): Observed => {
+const twice = (isDoubled: (record: StoredRecord, entity: string) => boolean): Delivered => {
   const doubled = observed.records.find(({ stream, record }) => isDoubled(record, stream.entity));
   expect(doubled).toBeDefined();
   return { ...observed, records: [...observed.records, ...(doubled ? [doubled] : [])] };
 };
-const seeing = (change: (sightings: readonly Sighting[]) => readonly Sighting[]): Observed => ({
+const seeing = (change: (sightings: readonly Sighting[]) => readonly Sighting[]): Delivered => ({
   ...observed,
   sightings: change(observed.sightings),
 });
@@ -68,13 +69,13 @@ function leaked(): readonly Sighting[] {
 }
 
 test("finds nothing wrong with a sound delivery, in which there was something of each kind", () => {
-  expect(check(observed)).toEqual([]);
+  expect(checkDelivery(observed)).toEqual([]);
   const counts = Object.entries(summary(observed));
   expect(counts.length).toBe(7);
   for (const [name, count] of counts) expect([name, count > 0]).toEqual([name, true]);
 });
 
-test.each<readonly [string, RegExp, () => Observed]>([
+test.each<readonly [string, RegExp, () => Delivered]>([
   [
     "loses an event at one subscription",
     /^lost: red/,
@@ -92,6 +93,21 @@ test.each<readonly [string, RegExp, () => Observed]>([
     () => seeing((all) => [...all, { ...firstOf("red"), id: "nothing-1" }]),
   ],
   ["reorders two events of an entity", /^order: everything .*good#/, () => seeing(swapped)],
+  [
+    "reorders what two events of an entity cause",
+    /^order: red has done "red .*" of \w+ before "red /,
+    () => {
+      const { records } = observed;
+      const reds = records.flatMap(({ stream, record }, i) =>
+        stream.entity === "effect" && / first"/.test(record.entries) ? [{ i, of: stream.id }] : [],
+      );
+      const [first = -1, ...more] = reds.flatMap(({ i, of }) => (of === reds[0]?.of ? [i] : []));
+      const last = more.at(-1) ?? -1;
+      const [a, b] = [records[first], records[last]];
+      if (!a || !b) throw new Error("Nothing red has happened twice.");
+      return { ...observed, records: records.with(first, b).with(last, a) };
+    },
+  ],
   [
     "tells another version",
     /^place: red/,
@@ -124,7 +140,7 @@ test.each<readonly [string, RegExp, () => Observed]>([
   ],
   [
     "begins a tick and does not do it",
-    /^tick: 1 were begun and not done in 0 kills/,
+    /^tick: 1 were begun and not done in 0 interruptions/,
     () => without(({ entries }, entity) => entity === "effect" && /"tick /.test(entries)),
   ],
   ["loses a send", /^send: "m\d+" did not happen/, () => without((_, entity) => entity === "inbox")],
@@ -157,7 +173,7 @@ test.each<readonly [string, RegExp, () => Observed]>([
   ],
   ["leaves a row behind", /^waiting: x/, () => ({ ...observed, waiting: ["x"] })],
 ])("catches a delivery that %s", (_name, violation, broken) => {
-  expect(check(broken()).some((found) => violation.test(found))).toBe(true);
+  expect(checkDelivery(broken()).some((found) => violation.test(found))).toBe(true);
 });
 
 test("catches a store that skips a record, at run time", async () => {
@@ -175,7 +191,7 @@ test("catches a store that skips a record, at run time", async () => {
   const instance = await startInstance(skipping, system, sightings);
   await workload.ask(instance);
   await system.clock.advance(600_000);
-  const violations = check(await observe(journal, sightings, workload));
+  const violations = checkDelivery(await observe(journal, sightings, workload));
   expect(violations.some((violation) => violation.startsWith("lost: "))).toBe(true);
 });
 
@@ -202,6 +218,6 @@ test("catches a journal that forgets keys, at run time", async () => {
   await first.delivery.close(0);
   await system.clock.advance(600_000);
   await second.delivery.idle();
-  const violations = check(await observe(journal, sightings, workload));
+  const violations = checkDelivery(await observe(journal, sightings, workload));
   expect(violations.some((violation) => / happened \d times/.test(violation))).toBe(true);
 });

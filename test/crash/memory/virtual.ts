@@ -1,8 +1,8 @@
 import { createRuntime, systemPrincipal, type Journal, type Runtime, type System } from "holdfast";
 import type { createMemoryJournal } from "holdfast/memory";
 import { createDelivery, type Delivery } from "../../../src/core/delivery/delivery.ts";
-import { crashApp, type Sighting } from "./app.ts";
-import type { Observed } from "./checker.ts";
+import { crashApp, type Sighting } from "../app.ts";
+import type { Delivered } from "../observed.ts";
 
 type MemoryJournal = ReturnType<typeof createMemoryJournal>;
 
@@ -100,7 +100,7 @@ export async function observe(
   journal: MemoryJournal,
   sightings: readonly Sighting[],
   { acknowledged, jobs }: Workload,
-): Promise<Observed> {
+): Promise<Delivered> {
   const waiting: string[] = [];
   for (const consumer of consumers) {
     const { messages, parkedAt } = await journal.due(consumer, { now: Infinity, limit: 1_000 });
@@ -110,5 +110,13 @@ export async function observe(
     }
   }
   const records = await journal.recordsAfter(0, 1_000_000);
-  return { records, sightings, dead: await journal.dead({ limit: 100_000 }), waiting, acknowledged, jobs, kills: 0 };
+  return {
+    records,
+    sightings,
+    dead: await journal.dead({ limit: 100_000 }),
+    waiting,
+    acknowledged,
+    jobs,
+    interruptions: 0,
+  };
 }

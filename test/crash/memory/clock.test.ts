@@ -2,8 +2,8 @@ import type { System } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
 import { createRandom, createVirtualSystem } from "holdfast/testing";
 import { expect, test } from "vitest";
-import type { Sighting } from "./app.ts";
-import { check, summary } from "./checker.ts";
+import type { Sighting } from "../app.ts";
+import { checkDelivery, summary } from "../checkers/delivery.ts";
 import { createMortal, createWorkload, observe, startInstance } from "./virtual.ts";
 
 const minuteMs = 60_000;
@@ -45,7 +45,7 @@ async function start(seed: number) {
   const ticks = (): number => new Set(sightings.flatMap(({ handler, id }) => (handler === "tick" ? [id] : []))).size;
   /** But for timers: they name the time at which they are due, which lies further ahead now. */
   const violations = async (): Promise<readonly string[]> =>
-    check(await observe(journal, sightings, workload)).filter(
+    checkDelivery(await observe(journal, sightings, workload)).filter(
       (violation) => !/^timer: |^waiting: timers: /.test(violation),
     );
   return { ...clock, journal, sightings, workload, instance, ticks, violations };
@@ -70,7 +70,7 @@ test.each(Array.from({ length: 10 }, (_, i) => i + 1))(
     catchUp();
     await advance(5 * minuteMs);
     const observed = await observe(journal, sightings, workload);
-    expect(check(observed)).toEqual([]);
+    expect(checkDelivery(observed)).toEqual([]);
     for (const [name, count] of Object.entries(summary(observed))) expect([name, count > 0]).toEqual([name, true]);
   },
 );

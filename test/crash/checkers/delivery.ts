@@ -1,43 +1,7 @@
-import type { StoredRecord, StreamId } from "holdfast";
-import { decodeEntries, eventId } from "../../../src/core/journal/format.ts";
-import type { Sighting } from "./app.ts";
-
-/** What there is to see after the last restart, when everything has come to rest. */
-export interface Observed {
-  /** All that was committed, in the order of commits. */
-  readonly records: readonly { readonly stream: StreamId; readonly record: StoredRecord }[];
-  /** In the order in which they were written down. */
-  readonly sightings: readonly Sighting[];
-  readonly dead: readonly Dead[];
-  /** Rows that wait, described, but for the plan of the next tick. */
-  readonly waiting: readonly string[];
-  /** Marks of commands, and jobs, that were acknowledged. */
-  readonly acknowledged: readonly string[];
-  readonly jobs: readonly string[];
-  /** How often a process was ended in the middle of something. */
-  readonly kills: number;
-}
-
-export interface Dead {
-  readonly consumer: string;
-  readonly stream?: StreamId;
-  readonly sequence?: number;
-  readonly n?: number;
-  readonly failures: { readonly attempts: number };
-  readonly reason: { readonly code: string; readonly message: string };
-}
-
-/** An event, as the journal has it. */
-interface Committed {
-  readonly id: string;
-  readonly entity: string;
-  readonly subject: string;
-  readonly version: number;
-  readonly type: string;
-  readonly data: { readonly [name: string]: unknown };
-  /** Where a dead letter says that it is. */
-  readonly place: string;
-}
+import { decodeEntries } from "../../../src/core/journal/format.ts";
+import type { Sighting } from "../app.ts";
+import type { Delivered } from "../observed.ts";
+import { eventsOf, type Committed } from "./committed.ts";
 
 /** What is promised of a subscription, said without Holdfast's filters. */
 interface Rule {
@@ -65,7 +29,7 @@ const rules: readonly Rule[] = [
 const attemptsMax = 3;
 
 /** What contradicts the promises; empty if nothing does. Independent of the code under test but for reading the format. */
-export function check(observed: Observed): readonly string[] {
+export function checkDelivery(observed: Delivered): readonly string[] {
   const events = observed.records.flatMap(eventsOf);
   return [
     ...checkSightings(observed, events),
@@ -77,7 +41,7 @@ export function check(observed: Observed): readonly string[] {
 }
 
 /** How much there was to check: a run in which nothing happened shows nothing. */
-export function summary(observed: Observed): {
+export function summary(observed: Delivered): {
   readonly events: number;
   readonly sends: number;
   readonly timers: number;
@@ -102,24 +66,8 @@ export function summary(observed: Observed): {
   };
 }
 
-function eventsOf({ stream, record }: Observed["records"][number]): readonly Committed[] {
-  const found = decodeEntries(record).flatMap((entry) =>
-    (entry.events ?? []).map((event, i) => ({ id: eventId(entry.id, i + 1), event })),
-  );
-  return found.map(({ id, event }, i) => ({
-    id,
-    entity: stream.entity,
-    subject: stream.id,
-    version: record.version - found.length + i + 1,
-    type: event.type,
-    // All events of the app are objects.
-    data: event.data as Committed["data"],
-    place: `${stream.entity}/${stream.id} ${record.sequence} ${i + 1}`,
-  }));
-}
-
 /** Each event at each subscription that wants it, at no other, first sightings in the order of versions. */
-function* checkSightings({ sightings }: Observed, events: readonly Committed[]): Generator<string> {
+function* checkSightings({ sightings }: Delivered, events: readonly Committed[]): Generator<string> {
   for (const { handler, wants, isPoison } of rules) {
     const seen = Map.groupBy(
       sightings.filter((sighting) => sighting.handler === handler),
@@ -163,7 +111,7 @@ function* checkOrder(handler: string, sightings: readonly Sighting[]): Generator
 }
 
 /** What handlers have done through commands has happened once, and nothing else has. */
-function* checkEffects(observed: Observed, events: readonly Committed[]): Generator<string> {
+function* checkEffects(observed: Delivered, events: readonly Committed[]): Generator<string> {
   const found = textsOf(events, "effect", "recorded", "cause");
   const { done, abandoned } = ticksOf(observed, new Set(found));
   const expected = new Set([
@@ -172,15 +120,33 @@ function* checkEffects(observed: Observed, events: readonly Committed[]): Genera
     ...done,
   ]);
   yield* checkOnce("effect", expected, found);
-  if (abandoned > observed.kills) yield `tick: ${abandoned} were begun and not done in ${observed.kills} kills`;
+  yield* checkEffectOrder(events, found);
+  if (abandoned > observed.interruptions)
+    yield `tick: ${abandoned} were begun and not done in ${observed.interruptions} interruptions`;
+}
+
+/** What an entity's events have caused at one subscription stands in the order of the events. */
+function* checkEffectOrder(events: readonly Committed[], found: readonly string[]): Generator<string> {
+  const places = new Map(found.map((text, i) => [text, i]));
+  for (const { handler, wants, effects } of rules) {
+    for (const [subject, list] of Map.groupBy(events.filter(wants), (event) => event.subject)) {
+      const due = list.toSorted((a, b) => a.version - b.version).flatMap(effects);
+      const happened = due.filter((text) => places.has(text));
+      for (const [i, text] of happened.entries()) {
+        const before = happened[i - 1];
+        if (before === undefined || (places.get(before) ?? 0) < (places.get(text) ?? 0)) continue;
+        yield `order: ${handler} has done "${text}" of ${subject} before "${before}"`;
+      }
+    }
+  }
 }
 
 /**
- * A tick is made up for by the latest one: of one in whose middle the process dies nothing is left where the next is due
+ * A tick is made up for by the latest one: of one in whose middle the process dies or stops nothing is left where the next is due
  * before another process goes on. The last one has no such excuse.
  */
 function ticksOf(
-  { sightings }: Observed,
+  { sightings }: Delivered,
   effects: ReadonlySet<string>,
 ): { readonly done: readonly string[]; readonly abandoned: number } {
   const seen = new Set(sightings.flatMap(({ handler, id }) => (handler === "tick" ? [Number(id)] : [])));
@@ -190,7 +156,7 @@ function ticksOf(
 }
 
 /** Commands that were acknowledged are there; each send has arrived once, each timer has fired once. */
-function* checkMessages({ records, acknowledged }: Observed, events: readonly Committed[]): Generator<string> {
+function* checkMessages({ records, acknowledged }: Delivered, events: readonly Committed[]): Generator<string> {
   const marks = new Set(textsOf(events, "source", "added", "mark"));
   for (const mark of acknowledged) if (!marks.has(mark)) yield `durable: ${mark} was acknowledged and is not stored`;
   const entries = records.flatMap(({ record }) => decodeEntries(record));
@@ -216,7 +182,7 @@ function textsOf(events: readonly Committed[], entity: string, type: string, fie
 }
 
 /** Poison and nothing else is dead, once, for the reason that its handler gave. */
-function* checkDead({ dead }: Observed, events: readonly Committed[]): Generator<string> {
+function* checkDead({ dead }: Delivered, events: readonly Committed[]): Generator<string> {
   const letters = Map.groupBy(
     dead,
     ({ consumer, stream, sequence, n }) => `${consumer} ${stream?.entity}/${stream?.id} ${sequence} ${n}`,

@@ -1,4 +1,4 @@
-import { accept, holdfast, on } from "holdfast";
+import { accept, holdfast, on, reject } from "holdfast";
 import * as z from "zod";
 
 /** One run of a handler, written down before it does anything. */
@@ -16,8 +16,8 @@ export interface Sighting {
 
 /** What the app needs from whoever runs it. */
 export interface Outside {
-  /** Notes the sighting so that a crash does not undo it. */
-  see(sighting: Sighting): void;
+  /** Notes the sighting so that a crash does not undo it; resolves when it is noted. */
+  see(sighting: Sighting): void | Promise<void>;
   /** Gives a crash the time to come between two steps of a handler. */
   pause(): Promise<void>;
 }
@@ -65,6 +65,37 @@ export const source = h
     },
   });
 
+const transfer = z.object({ mark: z.string(), amount: z.number() });
+
+/** What answers depend on: balances, replies, rejections. */
+export const account = h
+  .entity("account", {
+    initial: () => ({ balance: 0 }),
+    events: { moved: transfer },
+    evolve: { moved: ({ balance }, { amount }) => ({ balance: balance + amount }) },
+    snapshotEvery: 20,
+  })
+  .command("deposit", {
+    input: transfer,
+    decide: ({ balance }, input, { events }) =>
+      accept(events.moved(input), { reply: { balance: balance + input.amount } }),
+  })
+  .command("withdraw", {
+    input: transfer,
+    decide: ({ balance }, { mark, amount }, { events }) =>
+      balance < amount
+        ? reject("insufficient-funds", `There are ${balance}, not ${amount}.`)
+        : accept(events.moved({ mark, amount: -amount }), { reply: { balance: balance - amount } }),
+  })
+  .command("charge", {
+    input: transfer,
+    remember: true,
+    decide: ({ balance }, { mark, amount }, { events }) =>
+      balance < amount
+        ? reject("insufficient-funds", `There are ${balance}, not ${amount}.`)
+        : accept(events.moved({ mark, amount: -amount }), { reply: { balance: balance - amount } }),
+  });
+
 /** Where sends arrive: one event for each, be it the second. */
 export const inbox = h
   .entity("inbox", {
@@ -90,8 +121,8 @@ export const effect = h
     decide: (_, input, { events }) => events.recorded(input),
   });
 
-/** One of four: several handlers call the same entity at the same time. */
-const targetOf = (id: string): string => `e${(id.codePointAt(3) ?? 0) % 4}`;
+/** One of four: several handlers call the same entity at the same time, and what one entity causes is in one place. */
+const targetOf = (id: string): string => `e${[...id].reduce((sum, char) => sum + (char.codePointAt(0) ?? 0), 0) % 4}`;
 
 const retries = { maxAttempts: 3, retryFirstMs: 200, retryMaxMs: 2_000, timeoutMs: 900_000 } as const;
 
@@ -102,9 +133,9 @@ const everything = h.subscription("everything", {
   ...retries,
   handle: async (event, { call, attempt, services }) => {
     const { id, subject, version } = event;
-    services.see({ handler: "everything", id, subject, version, attempt });
+    await services.see({ handler: "everything", id, subject, version, attempt });
     await services.pause();
-    await call(effect, targetOf(id)).record({ cause: `everything ${id}` });
+    await call(effect, targetOf(subject)).record({ cause: `everything ${id}` });
     await services.pause();
     if (event.type !== "source.added") return;
     const { fails } = event.data;
@@ -118,10 +149,10 @@ const red = h.subscription("red", {
   from: "beginning",
   ...retries,
   handle: async ({ id, subject, version }, { call, attempt, services }) => {
-    services.see({ handler: "red", id, subject, version, attempt });
-    await call(effect, targetOf(id)).record({ cause: `red ${id} first` });
+    await services.see({ handler: "red", id, subject, version, attempt });
+    await call(effect, targetOf(subject)).record({ cause: `red ${id} first` });
     await services.pause();
-    await call(effect, targetOf(id)).record({ cause: `red ${id} second` });
+    await call(effect, targetOf(subject)).record({ cause: `red ${id} second` });
   },
 });
 
@@ -130,7 +161,7 @@ const jobs = h.worker("jobs", {
   input: z.object({ job: z.string() }),
   ...retries,
   handle: async ({ job }, { call, attempt, message, services }) => {
-    services.see({ handler: "jobs", id: message.id, subject: "", version: 0, attempt });
+    await services.see({ handler: "jobs", id: message.id, subject: "", version: 0, attempt });
     await services.pause();
     await call(effect, targetOf(job)).record({ cause: `job ${job}` });
   },
@@ -140,7 +171,7 @@ const tick = h.timer("tick", {
   cron: "* * * * *",
   ...retries,
   handle: async ({ call, attempt, tick: due, services }) => {
-    services.see({ handler: "tick", id: String(due), subject: "", version: 0, attempt });
+    await services.see({ handler: "tick", id: String(due), subject: "", version: 0, attempt });
     await services.pause();
     await call(effect, "e0").record({ cause: `tick ${due}` });
   },
@@ -148,7 +179,7 @@ const tick = h.timer("tick", {
 
 /** The app that crashes. */
 export const crashApp = h.app({
-  entities: [source, inbox, effect],
+  entities: [source, inbox, effect, account],
   subscriptions: [everything, red],
   workers: [jobs],
   timers: [tick],

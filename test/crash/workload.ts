@@ -1,0 +1,36 @@
+import type { Told } from "./observed.ts";
+
+/** What a client wants: its key stays the same until it knows what became of it. */
+export interface Wish {
+  readonly entity: "account" | "source";
+  readonly id: string;
+  readonly command: string;
+  readonly key: string;
+  readonly input: Told["input"];
+}
+
+/** Few, so that clients and processes get in each other's way. */
+export const accounts: readonly string[] = ["a0", "a1", "a2"];
+const sources = 8;
+
+/** The next command that a client wants; `mark` is unique. Only some sources have events that fail. */
+export function nextWish(random: () => number, mark: string): Wish {
+  if (random() < 0.5) {
+    const command = pick(random, ["deposit", "withdraw", "charge"]);
+    const input = { mark, amount: 1 + Math.floor(random() * 20) };
+    return { entity: "account", id: pick(random, accounts), command, key: mark, input };
+  }
+  const source = Math.floor(random() * sources);
+  const fails = random() > 0.2 ? "never" : source < 2 ? "always" : source < 4 ? "once" : "never";
+  const command = pick(random, ["add", "add", "addTwo", "tell", "later"]);
+  const colour = pick(random, ["red", "blue"]);
+  const input = { mark, colour, fails, ...(command === "later" && { ms: Math.floor(random() * 10_000) }) };
+  return { entity: "source", id: `s${source}`, command, key: mark, input };
+}
+
+/** One of them. @throws Error where there is none */
+export function pick<T>(random: () => number, from: readonly T[]): T {
+  const picked = from[Math.floor(random() * from.length)];
+  if (picked === undefined) throw new Error("There is nothing to pick from.");
+  return picked;
+}
