@@ -27,7 +27,7 @@ export function createRemote(
   { scheduler, fates }: { readonly scheduler: Scheduler; readonly fates: Fates },
 ): Remote {
   const sites = new Map<string, Site>();
-  return (method, effect, options = {}) => {
+  return <T>(method: string, effect: () => T | Promise<T>, options: CallOptions<T> = {}) => {
     const { failure = unavailable } = options;
     let site = sites.get(method);
     if (site === undefined) sites.set(method, (site = fates.site(`${instance.name}.${method}`)));
@@ -38,7 +38,7 @@ export function createRemote(
     const thereMs = 0.1 + 8 * random() ** 2 + (early ? longMs : 0);
     const backMs = 0.1 + 8 * random() ** 2 + (early ? 0 : longMs);
 
-    return new Promise((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       const answer = (settle: () => void): void => void scheduler.after(backMs, () => instance.enter(settle));
       const lose = (): void => {
         const { unknown } = options;
@@ -47,18 +47,23 @@ export function createRemote(
         // What an SDK says of a broken connection is no error of ours.
         else reject(new Error("socket hang up"));
       };
-      const happen = async (): Promise<void> => {
+      const happened = (result: T): void => {
+        if (fate === "crash") return instance.crash();
+        if (fate === "freeze" && !early) instance.freeze(freezeMs(random));
+        answer(() => {
+          if (fate === "lost") lose();
+          else if (fate === "sdkRetry") resolve(options.retried ?? result);
+          else resolve(result);
+        });
+      };
+      const failed = (error: unknown): void => answer(() => reject(error));
+      const happen = (): void => {
         try {
-          const result = await effect();
-          if (fate === "crash") return instance.crash();
-          if (fate === "freeze" && !early) instance.freeze(freezeMs(random));
-          answer(() => {
-            if (fate === "lost") lose();
-            else if (fate === "sdkRetry") resolve(options.retried ?? result);
-            else resolve(result);
-          });
+          const result = effect();
+          if (result instanceof Promise) result.then(happened, failed);
+          else happened(result);
         } catch (error) {
-          answer(() => reject(error));
+          failed(error);
         }
       };
       scheduler.after(thereMs, () => {
@@ -66,12 +71,12 @@ export function createRemote(
         else if (fate === "crash" && early) instance.crash();
         else if (fate === "freeze" && early) {
           instance.freeze(freezeMs(random));
-          instance.enter(() => void happen());
+          instance.enter(happen);
         } else if (fate === "late") {
           answer(lose);
           // Nobody hears of it any more.
           scheduler.after(random() * 20_000, () => void Promise.resolve(effect()).catch(() => {}));
-        } else void happen();
+        } else happen();
       });
     });
   };

@@ -152,11 +152,17 @@ export async function runWorld<Services, Outside>(
   async function rest(): Promise<readonly string[]> {
     const until = scheduler.now() + restMs;
     for (;;) {
-      await cluster.pick(() => 0)?.delivery.idle();
-      const { overdue, nextAt } = await waitingAt(app, next, target, scheduler.now());
-      if (overdue.length === 0 && (nextAt === undefined || nextAt > until)) return [];
-      if (scheduler.now() >= until) return overdue;
-      await scheduler.sleep(Math.min(60_000, Math.max(1_000, (nextAt ?? 0) - scheduler.now() + faults.skewMs + 100)));
+      let waiting = await waitingAt(app, next, target, scheduler.now());
+      if (isAtRest(waiting, until)) {
+        // What has not been read yet waits nowhere.
+        await cluster.pick(() => 0)?.delivery.idle();
+        waiting = await waitingAt(app, next, target, scheduler.now());
+        if (isAtRest(waiting, until)) return [];
+      }
+      if (scheduler.now() >= until) return waiting.overdue;
+      const { overdue, nextAt = 0 } = waiting;
+      const laterMs = overdue.length > 0 ? 1_000 : nextAt - scheduler.now() + faults.skewMs;
+      await scheduler.sleep(Math.max(1_000, laterMs));
     }
   }
 
@@ -222,13 +228,18 @@ function unreliableBy(remote: Remote): Unreliable {
     });
 }
 
-/** What is due though nobody handles it, and when the next one is due. */
-async function waitingAt(
-  app: App,
-  next: App | undefined,
-  { store }: Target,
-  now: number,
-): Promise<{ readonly overdue: readonly string[]; readonly nextAt: number | undefined }> {
+interface Waiting {
+  /** What is due though nobody has handled it. */
+  readonly overdue: readonly string[];
+  /** When the next one is due, epoch milliseconds. */
+  readonly nextAt: number | undefined;
+}
+
+function isAtRest({ overdue, nextAt = Infinity }: Waiting, until: number): boolean {
+  return overdue.length === 0 && nextAt > until;
+}
+
+async function waitingAt(app: App, next: App | undefined, { store }: Target, now: number): Promise<Waiting> {
   const overdue: string[] = [];
   let earliest: number | undefined;
   for (const consumer of consumersOf(next ?? app)) {
