@@ -42,6 +42,8 @@ export interface Handled {
   readonly calls: Map<string, number>;
   /** `open`: the instance died, or stopped listening, before it ended. */
   result: "open" | "done" | "failed";
+  /** It failed in a way, or so often, that the message is given up. */
+  givenUp: boolean;
   ended: number;
 }
 

@@ -100,8 +100,8 @@ export function observeHandlers<App_ extends App>(
 ): App_ {
   async function run(
     about: Pick<Handled, "handler" | "cause" | "stream" | "version">,
+    { tenant, maxAttempts }: { readonly tenant: string; readonly maxAttempts: number },
     context: HandlerContext<unknown>,
-    tenant: string,
     work: (context: HandlerContext<unknown>) => unknown,
   ): Promise<void> {
     const calls = new Map<string, number>();
@@ -112,6 +112,7 @@ export function observeHandlers<App_ extends App>(
       began: history.next(),
       calls,
       result: "open",
+      givenUp: false,
       ended: Infinity,
     };
     history.handled.push(handled);
@@ -146,6 +147,7 @@ export function observeHandlers<App_ extends App>(
       if (fails) throw new Error("The handler fails after its work.");
       end("done");
     } catch (error) {
+      handled.givenUp = (isHoldfastError(error) && error.retry === "never") || context.attempt >= maxAttempts;
       end("failed");
       throw error;
     }
@@ -170,7 +172,7 @@ export function observeHandlers<App_ extends App>(
         const { id, type, subject, tenant, version } = event;
         const stream = streamKey({ tenant, entity: type.slice(0, type.indexOf(".")), id: subject });
         const about = { handler: `subscription:${definition.name}`, cause: id, stream, version };
-        return run(about, context, tenant, (own) => definition.handle(event, own));
+        return run(about, { ...definition.policy, tenant }, context, (own) => definition.handle(event, own));
       },
     })),
     workers: wrapped(app.workers, (definition) => ({
@@ -178,7 +180,7 @@ export function observeHandlers<App_ extends App>(
       handle: (input, context) => {
         const { message } = context;
         const about = { handler: `worker:${definition.name}`, cause: message.id };
-        return run(about, context, definition.tenant, (own) =>
+        return run(about, { ...definition.policy, tenant: definition.tenant }, context, (own) =>
           definition.handle(input, Object.assign(own, { message })),
         );
       },
@@ -188,7 +190,9 @@ export function observeHandlers<App_ extends App>(
       handle: (context) => {
         const { tick } = context;
         const about = { handler: `timer:${definition.name}`, cause: String(tick) };
-        return run(about, context, definition.tenant, (own) => definition.handle(Object.assign(own, { tick })));
+        return run(about, { ...definition.policy, tenant: definition.tenant }, context, (own) =>
+          definition.handle(Object.assign(own, { tick })),
+        );
       },
     })),
   };

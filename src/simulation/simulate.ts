@@ -45,6 +45,8 @@ export interface SimulationFailure {
 
 /** Lines of a trace that a message shows. */
 const linesMax = 80;
+/** Names that a replay is made of; a world that needs more is shown whole. */
+const namesMax = 60;
 
 /**
  * Runs an app in many worlds in which everything goes wrong that can, and looks for one in which a promise is broken:
@@ -88,10 +90,9 @@ export async function simulate<Services, Outside>(
       : await shrink(failed, (needed) => run(seed, keptOf(needed)), shrinkMax);
     const { needed } = shrunk;
     const { lines, violations } = only ? failed : await run(seed, keptOf(needed), true);
-    return simulationFailed(
-      { seed, violations, replay: [seed, ...needed.faults, ...needed.steps].join(" "), lines },
-      needed,
-    );
+    const names = [...needed.faults, ...needed.steps];
+    const again = [seed, ...(names.length > namesMax ? [] : names)].join(" ");
+    return simulationFailed({ seed, violations, replay: again, lines }, needed);
   }
 }
 

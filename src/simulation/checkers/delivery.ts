@@ -120,35 +120,23 @@ export const delivered: Checker = {
 /** A subscription sees an entity's events in their order: none begins before those in front of it are done, or dead. */
 export const ordered: Checker = {
   name: "ordered",
-  check({ history, dead, streams }) {
+  check({ history }) {
     const wrong: string[] = [];
-    const given = new Set<string>();
-    for (const { consumer, stream, sequence, n } of dead) {
-      const found = stream && sequence && n && streams.get(streamKey(stream));
-      if (!found) continue;
-      const events = found.entries
-        .filter(({ record }) => record.sequence === sequence)
-        .flatMap(({ entry }) => entry.events ?? []);
-      given.add(`${consumer} ${found.key} ${(found.records[sequence - 1]?.version ?? 0) - events.length + n}`);
-    }
-    const lanes = new Map<string, Map<number, { began: number; done: number }>>();
-    for (const { handler, stream, version, began, ended, result } of history.handled) {
+    const lanes = new Map<string, Map<number, Lane>>();
+    for (const { handler, stream, version, began, ended, result, givenUp } of history.handled) {
       if (stream === undefined || version === undefined) continue;
       const name = `${handler} ${stream}`;
-      const lane = lanes.get(name) ?? new Map<number, { began: number; done: number }>();
+      const lane = lanes.get(name) ?? new Map<number, Lane>();
       lanes.set(name, lane);
-      const seen = lane.get(version) ?? { began: Infinity, done: Infinity };
-      lane.set(version, {
-        began: Math.min(seen.began, began),
-        done: result === "done" ? Math.min(seen.done, ended) : seen.done,
-      });
+      const seen = lane.get(version) ?? { began: Infinity, over: Infinity };
+      // Given up in memory is as good as done, though an heir who does not know of it may try again.
+      const isOver = result === "done" || givenUp;
+      lane.set(version, { began: Math.min(seen.began, began), over: isOver ? Math.min(seen.over, ended) : seen.over });
     }
     for (const [name, lane] of lanes) {
-      let before: { version: number; began: number; done: number } | undefined;
+      let before: (Lane & { readonly version: number }) | undefined;
       for (const [version, seen] of [...lane].toSorted(([a], [b]) => a - b)) {
-        // Given up in front of it, and yet done by somebody who did not know.
-        const waits = before && before.done !== Infinity && !given.has(`${name} ${before.version}`);
-        if (before && (seen.began < before.began || (waits && seen.began < before.done))) {
+        if (before && (seen.began < before.began || (before.over !== Infinity && seen.began < before.over))) {
           wrong.push(`${name}: event ${version} was begun before event ${before.version} was done`);
         }
         before = { version, ...seen };
@@ -157,6 +145,12 @@ export const ordered: Checker = {
     return wrong;
   },
 };
+
+/** When an event was first begun, and first over, as places in the history. */
+interface Lane {
+  readonly began: number;
+  readonly over: number;
+}
 
 /** What a handler throws that is wrong itself. */
 const mistakes: ReadonlySet<string> = new Set(["TypeError", "ReferenceError", "RangeError", "SyntaxError"]);

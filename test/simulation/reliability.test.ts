@@ -1,0 +1,25 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { mutants } from "./mutants.ts";
+import { reliabilityPage, type Figures } from "./reliability-page.ts";
+
+const docs = fileURLToPath(new URL("../../docs/", import.meta.url));
+
+test("docs/reliability.md says what was measured, about the code as it is", async () => {
+  const figures = JSON.parse(await readFile(`${docs}reliability.json`, "utf8")) as Figures;
+  expect(await readFile(`${docs}reliability.md`, "utf8")).toBe(reliabilityPage(figures));
+  // A mutant that is new, or gone: npm run reliability.
+  expect(figures.mutants.map(({ name }) => name)).toEqual(mutants.map(({ name }) => name));
+  for (const { name, seed, by } of figures.mutants) {
+    const { seeds, caughtBy } = mutants.find((mutant) => mutant.name === name) ?? { seeds: 0, caughtBy: [] };
+    expect(seed, name).toBeLessThanOrEqual(seeds);
+    expect(
+      by.some((checker) => caughtBy.includes(checker)),
+      name,
+    ).toBe(true);
+  }
+  expect(figures.shop.seeds).toBeGreaterThanOrEqual(20_000);
+  expect(figures.random.seeds).toBeGreaterThanOrEqual(20_000);
+  expect(figures.crash["broken"]).toBe(0);
+});

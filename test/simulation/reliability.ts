@@ -1,0 +1,94 @@
+import { execFile, spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import { mutants } from "./mutants.ts";
+import { reliabilityPage, type Caught, type Figures, type Simulated } from "./reliability-page.ts";
+
+// Measures what docs/reliability.md says, and writes it.
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const run = promisify(execFile);
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "20000" },
+    rounds: { type: "string", default: "200" },
+  },
+});
+
+/** Runs a script of the project to its end; its progress is shown, its last lines are `name value`. */
+function measured(file: string, args: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      process.execPath,
+      ["--max-semi-space-size=64", "--conditions=holdfast-source", `${root}${file}`, ...args],
+      { cwd: root, stdio: ["ignore", "pipe", "inherit"] },
+    );
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      process.stderr.write(chunk);
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      if (code !== 0)
+        return reject(new Error(`${file} ${args.join(" ")} has ended with ${code}; the page is as it was.`));
+      const rows = text.split("\n").map((line) => /^([a-zA-Z ]+?)\s+(\d.*)$/.exec(line));
+      resolve(new Map(rows.flatMap((row) => (row ? [[row[1] ?? "", row[2] ?? ""] as const] : []))));
+    });
+  });
+}
+
+async function simulated(app: string): Promise<Simulated> {
+  const found = await measured("test/simulation/main.ts", ["--app", app, "--seeds", values.seeds, "--plain"]);
+  const number = (name: string): number => Number(found.get(name));
+  return {
+    seeds: number("seeds"),
+    perSecond: number("seeds per second"),
+    requests: number("requests"),
+    entries: number("stored commands"),
+    handled: number("runs of handlers"),
+    faults: number("faults"),
+  };
+}
+
+async function caught(): Promise<readonly Caught[]> {
+  const all: Caught[] = [];
+  for (const { name } of mutants) {
+    const { stdout } = await run(process.execPath, [
+      "--conditions=holdfast-source",
+      `${root}test/simulation/mutant-child.ts`,
+      name,
+    ]);
+    const { seed, found } = JSON.parse(stdout) as { readonly seed: number; readonly found: readonly string[] };
+    process.stderr.write(`${name}: seed ${seed}, ${found.join(", ")}\n`);
+    all.push({ name, seed, by: found });
+  }
+  return all;
+}
+
+async function commit(): Promise<string> {
+  return (await run("git", ["rev-parse", "--short", "HEAD"], { cwd: root })).stdout.trim();
+}
+
+const figures: Figures = {
+  measured: new Date().toISOString().slice(0, 10),
+  commit: await commit(),
+  machine: `Node ${process.versions.node}, ${availableParallelism()} cores, ${cpus()[0]?.model.split(" ").slice(0, 2).join(" ") ?? ""}`,
+  shop: await simulated("shop"),
+  random: await simulated("random"),
+  mutants: await caught(),
+  crash: Object.fromEntries(
+    [...(await measured("test/crash/main.ts", ["--rounds", values.rounds, "--seed", "1"]))].map(([name, value]) => [
+      name,
+      Number(value),
+    ]),
+  ),
+};
+await writeFile(`${root}docs/reliability.json`, `${JSON.stringify(figures, undefined, 2)}\n`);
+const page = await readFile(`${root}docs/reliability.md`, "utf8").catch(() => "");
+await writeFile(`${root}docs/reliability.md`, reliabilityPage(figures));
+process.stderr.write(
+  page === reliabilityPage(figures) ? "docs/reliability.md is as it was.\n" : "docs/reliability.md is written.\n",
+);
