@@ -93,6 +93,18 @@ describe("docs", () => {
   });
 });
 
+test("the program of the simulation guide runs, and reports its worlds", { timeout: 120_000 }, async () => {
+  const file = join(root, "test/docs/.generated-simulation.ts");
+  try {
+    const code = (await blocks("docs/guide/simulation.md")).filter(({ language }) => language === "ts");
+    await writeFile(file, code.map(({ text }) => text).join("\n"));
+    const { stdout } = await run(process.execPath, ["--conditions=holdfast-source", file]);
+    expect(stdout).toMatch(/^50 worlds, \d{4,} requests, \d+ crashes$/m);
+  } finally {
+    await rm(file, { force: true });
+  }
+});
+
 describe("the README's session", () => {
   test("the curl commands do what the text says, across kill -9 and a restart", { timeout: 60_000 }, async () => {
     const curls = (await blocks("README.md")).find(({ text }) => text.startsWith("curl -i"))?.text ?? "";

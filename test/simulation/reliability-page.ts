@@ -15,23 +15,34 @@ export interface Caught {
   readonly by: readonly string[];
 }
 
-export interface Figures {
+/** When, of what and where something was measured. */
+export interface Measured {
   /** `2026-12-24` */
   readonly measured: string;
   readonly commit: string;
   readonly machine: string;
-  readonly shop: Simulated;
-  readonly random: Simulated;
-  readonly mutants: readonly Caught[];
+}
+
+interface Part<Of> extends Measured {
+  readonly figures: Of;
+}
+
+export interface Figures {
+  readonly shop: Part<Simulated>;
+  readonly random: Part<Simulated>;
+  readonly mutants: Part<readonly Caught[]>;
   /** Of the rounds with real processes, by name. */
-  readonly crash: Readonly<Record<string, number>>;
+  readonly crash: Part<Readonly<Record<string, number>>>;
 }
 
 const count = (value: number | undefined): string => (value ?? 0).toLocaleString("en");
 
 /** docs/reliability.md. */
 export function reliabilityPage(figures: Figures): string {
-  const { shop, random, mutants, crash, measured, commit, machine } = figures;
+  const { figures: shop } = figures.shop;
+  const { figures: random } = figures.random;
+  const { figures: mutants } = figures.mutants;
+  const { figures: crash } = figures.crash;
   const row = (name: string, of: (app: Simulated) => string): string => `| ${name} | ${of(shop)} | ${of(random)} |`;
   return `# Reliability
 
@@ -39,7 +50,14 @@ What we claim is in the [README](../README.md#what-is-promised). This page says 
 \`npm run reliability\` measures everything on it and writes it anew; a test compares the page with its figures
 (\`reliability.json\`) and with the code.
 
-Measured on ${measured} at commit ${commit}: ${machine}. Violations: none.
+Violations: none. Measured:
+
+${Object.entries(figures)
+  .map(
+    ([name, { measured, commit, machine }]: [string, Measured]) =>
+      `- ${name}: ${measured}, commit ${commit}, ${machine}`,
+  )
+  .join("\n")}
 
 ## Simulated worlds
 

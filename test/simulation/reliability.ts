@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { mutants } from "./mutants.ts";
-import { reliabilityPage, type Caught, type Figures, type Simulated } from "./reliability-page.ts";
+import { reliabilityPage, type Caught, type Figures, type Measured, type Simulated } from "./reliability-page.ts";
 
 // Measures what docs/reliability.md says, and writes it.
 
@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "20000" },
     rounds: { type: "string", default: "200" },
+    only: { type: "string" },
   },
 });
 
@@ -68,27 +69,37 @@ async function caught(): Promise<readonly Caught[]> {
   return all;
 }
 
-async function commit(): Promise<string> {
-  return (await run("git", ["rev-parse", "--short", "HEAD"], { cwd: root })).stdout.trim();
+/** When, of what and where it was measured. */
+async function about(): Promise<Measured> {
+  const { stdout } = await run("git", ["rev-parse", "--short", "HEAD"], { cwd: root });
+  const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.split(" ").slice(0, 2).join(" ") ?? "unknown"}`;
+  return {
+    measured: new Date().toISOString().slice(0, 10),
+    commit: stdout.trim(),
+    machine: `Node ${process.versions.node}, ${machine}`,
+  };
 }
 
-const figures: Figures = {
-  measured: new Date().toISOString().slice(0, 10),
-  commit: await commit(),
-  machine: `Node ${process.versions.node}, ${availableParallelism()} cores, ${cpus()[0]?.model.split(" ").slice(0, 2).join(" ") ?? ""}`,
-  shop: await simulated("shop"),
-  random: await simulated("random"),
-  mutants: await caught(),
-  crash: Object.fromEntries(
-    [...(await measured("test/crash/main.ts", ["--rounds", values.rounds, "--seed", "1"]))].map(([name, value]) => [
-      name,
-      Number(value),
-    ]),
-  ),
+/** What there is to measure; each can be done alone, and the others stay as they are. */
+const parts = {
+  shop: () => simulated("shop"),
+  random: () => simulated("random"),
+  mutants: caught,
+  crash: async () => {
+    const found = await measured("test/crash/main.ts", ["--rounds", values.rounds, "--seed", "1"]);
+    return Object.fromEntries([...found].map(([name, value]) => [name, Number(value)]));
+  },
 };
+const wanted = values.only === undefined ? Object.keys(parts) : values.only.split(",");
+const before = await readFile(`${root}docs/reliability.json`, "utf8").catch(() => "{}");
+let figures = JSON.parse(before) as Figures;
+for (const name of wanted) {
+  const measure = parts[name as keyof typeof parts];
+  if (measure === undefined) throw new Error(`There is no part "${name}"; there are ${Object.keys(parts).join(", ")}.`);
+  figures = { ...figures, [name]: { ...(await about()), figures: await measure() } };
+}
 await writeFile(`${root}docs/reliability.json`, `${JSON.stringify(figures, undefined, 2)}\n`);
-const page = await readFile(`${root}docs/reliability.md`, "utf8").catch(() => "");
-await writeFile(`${root}docs/reliability.md`, reliabilityPage(figures));
-process.stderr.write(
-  page === reliabilityPage(figures) ? "docs/reliability.md is as it was.\n" : "docs/reliability.md is written.\n",
-);
+if (Object.keys(parts).every((name) => name in figures)) {
+  await writeFile(`${root}docs/reliability.md`, reliabilityPage(figures));
+  process.stderr.write("docs/reliability.md is written.\n");
+}
