@@ -67,8 +67,10 @@ export function createCluster(first: App, ports: ClusterPorts): Cluster {
       scheduler.after(100 + random() * 3_000, replace);
     });
     const remote = createRemote(instance, ports);
-    const { journal: own, store } = target.connect(remote, (withinMs, task) => {
-      scheduler.after(random() * withinMs, () => instance.enter(task));
+    const { journal: own, store } = target.connect({
+      system: instance.system,
+      remote,
+      notify: (withinMs, task) => void scheduler.after(random() * withinMs, () => instance.enter(task)),
     });
     const journal = observeJournal(own, history);
     const services = ports.services(remote);

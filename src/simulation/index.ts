@@ -10,8 +10,8 @@ export type {
   Violation,
   WorldOptions,
 } from "./options.ts";
-export type { Notify, Ports, Target } from "./target.ts";
-export { createMemoryTarget } from "./target.ts";
+export type { Connection, Ports, Target } from "./target.ts";
+export { createMemoryTarget, remotePorts } from "./target.ts";
 export type { CallOptions as RemoteCallOptions, Remote } from "./calls.ts";
 export type { SimulationFailure, SimulationOptions, SimulationReport } from "./simulate.ts";
 export { simulate } from "./simulate.ts";

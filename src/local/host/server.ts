@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -22,8 +23,12 @@ interface Connection {
   /** Under way, waiting pipelined ones included. */
   requests: number;
   newest: Promise<void> | undefined;
-  /** Resolves when everything that has arrived whole is answered. */
-  ahead: () => Promise<void> | undefined;
+  /** Resolves when the answers to all that has arrived whole are on their way. */
+  ahead: () => Promise<unknown> | undefined;
+  /** The answer to the newest request. */
+  answer: ServerResponse | undefined;
+  /** What came was no request, and nothing after it can be one. */
+  broken: boolean;
 }
 
 export function createTrackedServer(limits: ServerLimits, listener: Listener, system: System): TrackedServer {
@@ -45,7 +50,13 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   }
 
   server.on("connection", (socket) => {
-    connections.set(socket, { requests: 0, newest: undefined, ahead: () => undefined });
+    connections.set(socket, {
+      requests: 0,
+      newest: undefined,
+      ahead: () => undefined,
+      answer: undefined,
+      broken: false,
+    });
     socket.once("close", () => connections.delete(socket));
   });
   async function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -60,8 +71,9 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     connection.newest = before
       ? before.then(() => listener.listen(incoming, outgoing))
       : listener.listen(incoming, outgoing);
-    const { newest } = connection;
-    connection.ahead = () => (incoming.complete ? newest : before);
+    const { newest, answer } = connection;
+    connection.answer = outgoing;
+    connection.ahead = () => sent(incoming.complete ? outgoing : answer);
     await newest;
     connection.requests--;
     // Not before a pipelined answer that waited for this one is on its way.
@@ -69,11 +81,16 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   }
   // Node would answer the last two itself: with 100 before anybody has looked at the request, and 417 without a body.
   for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, onRequest);
-  server.on("clientError", (error: Error & { readonly code?: string }, socket) => {
-    const answer = (): void => refuse(error, socket, system.newId());
-    // Not before the requests ahead of it are answered: what they have stored must not look refused. Its type is wider
-    // than what a server's sockets are.
-    void Promise.resolve(connections.get(socket as Socket)?.ahead()).then(answer, answer);
+  server.on("clientError", ({ code }: Error & { readonly code?: string }, socket) => {
+    // Its type is wider than what a server's sockets are.
+    const connection = connections.get(socket as Socket);
+    // Node says so again for whatever follows, and its error holds what came: kept, that would be without bound.
+    if (connection === undefined || connection.broken) return;
+    connection.broken = true;
+    socket.pause();
+    const answer = (): void => refuse(code, socket, system.newId());
+    // Not before the requests ahead of it are answered: what they have stored must not look refused.
+    void Promise.resolve(connection.ahead()).then(answer, answer);
   });
   server.on("drop", () =>
     system.log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"),
@@ -114,14 +131,15 @@ const refusals: { readonly [code: string]: readonly [status: number, code: strin
   HPE_HEADER_OVERFLOW: [431, "headers-too-large", "The request line and headers are too long."],
 };
 
+/** Resolves when the answer is on its way, or its connection is gone. */
+function sent(answer: ServerResponse | undefined): Promise<unknown> | undefined {
+  return answer === undefined || answer.closed ? undefined : once(answer, "close");
+}
+
 /** What the parser cannot read, or waits for too long: answered as well as it can be, then closed. */
-function refuse(error: Error & { readonly code?: string }, socket: Duplex, correlation: string): void {
-  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const [status, code, detail] = refusals[error.code ?? ""] ?? [
-    400,
-    "malformed-request",
-    "The request is not valid HTTP.",
-  ];
+function refuse(error: string | undefined, socket: Duplex, correlation: string): void {
+  if (error === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const [status, code, detail] = refusals[error ?? ""] ?? [400, "malformed-request", "The request is not valid HTTP."];
   const { headers, body } = problem({ status, code, detail }, correlation);
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, "Connection: close", `X-Correlation-Id: ${correlation}`];
   for (const [name, value] of Object.entries({ ...headers, ...securityHeaders })) lines.push(`${name}: ${value}`);
