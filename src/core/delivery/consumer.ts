@@ -249,9 +249,9 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
       }
       if (signal.aborted) return;
       if (cursor.done - progress.stored >= idleRecordsMax && (await progress.own())) progress.flush();
-      if (records.length < batchMax) await endIfOver();
-      if (records.length === 0) return;
       lanes.pump();
+      // What comes from now on wakes it again.
+      if (records.length < batchMax) return endIfOver();
     }
   }
 

@@ -92,8 +92,9 @@ interface Settled {
 /** Appends the round's record, then answers. */
 async function commit(ports: CommitPorts, live: Live, round: Round, append: Append): Promise<Settled> {
   let tail: readonly StoredRecord[] = [];
+  const appended = ports.backlog.append(round.entries.length);
   try {
-    const result = await appendSettled(ports, append);
+    const result = await appendSettled(ports, append).finally(appended);
     if (result === "unknown") throw outcomeUnknown(live.stream);
     if (result === "taken") tail = await readTail(ports, live);
     if (result === "taken" && tail[0]?.id !== append.record.id) {

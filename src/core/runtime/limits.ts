@@ -15,6 +15,12 @@ export interface Limits {
   readonly requestsMax: number;
   /** Commands and views that wait for the same entity; more are refused with `overloaded`. */
   readonly requestsPerEntityMax: number;
+  /**
+   * How long a command may have to wait for the store, by how fast that is at the moment; more are refused with
+   * `overloaded`. Commands of the system (handlers, timers, calls without a principal) are not: they belong to what was
+   * let in already.
+   */
+  readonly storeWaitMs: number;
   /** Commands that are decided and appended together. */
   readonly groupMax: number;
   /** How long `prepare` may take, where the deadline leaves it that long. */
@@ -38,6 +44,7 @@ export const defaultLimits: Limits = {
   timersMax: 1_000,
   requestsMax: 4_096,
   requestsPerEntityMax: 1_024,
+  storeWaitMs: 1_000,
   groupMax: 256,
   prepareMs: 30_000,
   conflictsMax: 20,

@@ -1,6 +1,7 @@
 import type { EntityDefinition } from "../entity/definition.ts";
 import type { StreamId } from "../journal/port.ts";
 import { overloaded } from "./admission.ts";
+import type { Backlog } from "./backlog.ts";
 import type { Limits } from "./limits.ts";
 import { streamKey } from "./live.ts";
 import type { Target } from "./ports.ts";
@@ -9,7 +10,7 @@ import type { System } from "./system.ts";
 
 /**
  * Puts an item into the queue of its entity.
- * @throws HoldfastError `overloaded` if too many wait there
+ * @throws HoldfastError `overloaded` if too many wait there, or for the store
  */
 export type Enqueue = (definition: EntityDefinition, stream: StreamId, item: Item) => void;
 
@@ -24,6 +25,7 @@ interface Queue extends Target {
 export function createQueues(
   system: System,
   limits: Limits,
+  backlog: Backlog,
   settle: (target: Target, group: readonly Item[]) => Promise<void>,
 ): Enqueue {
   const queues = new Map<string, Queue>();
@@ -47,6 +49,7 @@ export function createQueues(
           if (!preparing && !queue.items.includes(item)) item.reject(error);
         }
       }
+      backlog.count(-group.length);
     }
     queues.delete(queue.key);
   }
@@ -54,7 +57,11 @@ export function createQueues(
   return (definition, stream, item) => {
     const key = streamKey(stream);
     const queue = queues.get(key);
+    // What was prepared has been let in before.
+    const isNew = item.kind === "command" && item.principal.kind !== "system" && item.prepared === undefined;
+    if (isNew) backlog.check(queue?.items.length ?? 0);
     if (queue === undefined) {
+      backlog.count(1);
       const created: Queue = { definition, stream, key, items: [item] };
       queues.set(key, created);
       if (arrived.push(created) === 1) system.soon(drainArrived);
@@ -63,6 +70,7 @@ export function createQueues(
     if (queue.items.length >= limits.requestsPerEntityMax) {
       throw overloaded(`${limits.requestsPerEntityMax} requests wait for ${definition.name} "${stream.id}" already`);
     }
+    backlog.count(1);
     queue.items.push(item);
   };
 }

@@ -10,6 +10,7 @@ import { fingerprint, parseKey } from "../journal/keys.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
 import { createAdmission } from "./admission.ts";
 import { checkAllowed } from "./authorize.ts";
+import { createBacklog } from "./backlog.ts";
 import { createCache } from "./cache.ts";
 import { createCaller, type CallOptions } from "./caller.ts";
 import { settleGroup } from "./commit.ts";
@@ -83,6 +84,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   const { telemetry } = system;
   const limits = checkedLimits(options.limits ?? {});
   const { admit, close } = createAdmission(limits.requestsMax);
+  const backlog = createBacklog(system, limits);
   const { watch, notify } = createWatchers();
   const background = new Set<Promise<unknown>>();
   const saving = new Set<string>();
@@ -91,6 +93,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
     journal,
     system,
     limits,
+    backlog,
     ...createCache(system, limits),
     stored(live) {
       const { key } = live;
@@ -105,7 +108,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       system.log.debug({ stream }, "another instance was faster; decided anew");
     },
   };
-  const enqueue = createQueues(system, limits, (target, group) => settleGroup(ports, target, group));
+  const enqueue = createQueues(system, limits, backlog, (target, group) => settleGroup(ports, target, group));
 
   function runInBackground(work: Promise<unknown>): void {
     const done = (): void => void background.delete(work);
@@ -138,6 +141,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       const definition = definitionOf(request.entity);
       const command = commandOf(definition, request.command);
       const { principal } = request;
+      // Here as well as at the queue: refusing is cheap before anything was read.
+      if (principal.kind !== "system") backlog.check(0);
       // Only where there is somebody to ask: each `await` costs the command a turn.
       if (definition.authorize && principal.kind !== "system") {
         await checkAllowed(definition, principal, { kind: "command", command: command.name, id: request.id });
