@@ -2,6 +2,7 @@ import type { App } from "../core/app.ts";
 import type { Principal } from "../core/entity/types.ts";
 import type { Remote } from "./calls.ts";
 import { check } from "./checkers/index.ts";
+import type { ClientPorts } from "./client.ts";
 import { createCluster } from "./cluster.ts";
 import { readStreams, type Evidence } from "./evidence.ts";
 import { createFates, defaultFaults, hashOf, randomFor, type Fault, type Faults } from "./faults.ts";
@@ -10,7 +11,7 @@ import { live } from "./life.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Unreliable, Violation, WorldOptions } from "./options.ts";
 import { createScheduler } from "./scheduler.ts";
-import { createMemoryTarget } from "./target.ts";
+import { createMemoryTarget, type Target } from "./target.ts";
 
 /** What became of a world. */
 export interface WorldReport {
@@ -52,6 +53,7 @@ const endings = {
 } as const;
 
 const anonymous: Principal = { kind: "anonymous", id: "anonymous", tenant: "default", claims: {} };
+// The same names.
 const noFaults = Object.fromEntries(Object.keys(defaultFaults).map((name) => [name, 0])) as unknown as Faults;
 
 /** Runs one world from its beginning until all has come to rest, and checks it. The same options give the same world. */
@@ -123,20 +125,17 @@ export async function runWorld<Services, Outside>(
   let streams: Evidence["streams"] = new Map();
   try {
     const waiting = end === "over" ? await life : [endings[end]];
-    // What is over is looked at as it is: the store answers at once, outside of the world's time.
-    const newest = next && fates.fired.some(({ kind }) => kind === "deploy") ? next : app;
-    streams = await readStreams(newest, [principal.tenant, "default"], target);
-    const evidence: Evidence = {
-      app: newest,
-      apps: newest === app ? [app] : [newest, app],
-      streams,
+    const evidence = await collect(app, next, {
+      fates,
       history,
-      dead: await target.store.dead({ limit: 1_000_000 }),
-      waiting,
-      now: scheduler.now(),
-      skewMs: faults.skewMs,
+      target,
+      scheduler,
+      principal,
+      faults,
       ownKeys,
-    };
+      waiting,
+    });
+    streams = evidence.streams;
     violations = [...check(evidence), ...checkInvariants(evidence, options.invariants ?? {}, outside)];
   } catch (error) {
     // Of a step, or of a store that cannot be read any more.
@@ -157,6 +156,28 @@ export async function runWorld<Services, Outside>(
     faults: fates.fired,
     steps: made,
     counts: { requests: history.operations.length, entries, handled: history.handled.length },
+  };
+}
+
+/** What is over is looked at as it is: the store answers at once, outside of the world's time. */
+async function collect(
+  app: App,
+  next: App | undefined,
+  world: Pick<ClientPorts, "fates" | "scheduler" | "principal" | "history" | "ownKeys"> &
+    Pick<Evidence, "waiting"> & { readonly target: Target; readonly faults: Faults },
+): Promise<Evidence> {
+  const { fates, scheduler, principal, target, history, ownKeys, waiting } = world;
+  const newest = next && fates.fired.some(({ kind }) => kind === "deploy") ? next : app;
+  return {
+    app: newest,
+    apps: newest === app ? [app] : [newest, app],
+    streams: await readStreams(newest, [principal.tenant, "default"], target),
+    history,
+    dead: await target.store.dead({ limit: 1_000_000 }),
+    waiting,
+    now: scheduler.now(),
+    skewMs: world.faults.skewMs,
+    ownKeys,
   };
 }
 

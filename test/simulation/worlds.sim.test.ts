@@ -6,7 +6,7 @@ import { randomWorld } from "./random-app.ts";
 import { createSqliteTarget } from "./sqlite-target.ts";
 
 const seeds = process.env["HOLDFAST_VERIFY"] ? 500 : 40;
-const onSqlite = process.env["HOLDFAST_VERIFY"] ? 100 : 8;
+const onSqlite = process.env["HOLDFAST_VERIFY"] ? 100 : 3;
 const timeout = 1_200_000;
 /** Signals and the test runner get their turn. */
 const onWorld = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

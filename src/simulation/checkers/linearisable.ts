@@ -76,17 +76,9 @@ export const linearisable: Checker = {
       }
       // Nothing is stored of an entity that has refused everything.
       const entries = stream?.entriesByKey ?? nothing;
-      const found =
-        definition &&
-        linearise(
-          prepared(operations, entries),
-          modelOf(
-            entries,
-            definition,
-            apps.flatMap((app) => app.entities.get(definition.name) ?? []),
-            ownKeys,
-          ),
-        );
+      if (!definition) continue;
+      const deciding = apps.flatMap((app) => app.entities.get(definition.name) ?? []);
+      const found = linearise(prepared(operations, entries), modelOf(entries, definition, deciding, ownKeys));
       if (found) wrong.push(`${describe(found.operation)}: no order of what happened explains it`);
     }
     return wrong;
@@ -119,8 +111,9 @@ function modelOf(
     initial: { folded: definition.initial(), version: 0, erased: false, happened: undefined },
     apply(state, operation) {
       const { answer } = operation;
-      if (operation.kind === "view")
+      if (operation.kind === "view") {
         return answer?.kind === "view" && isSeen(definition, state, operation, answer) ? state : undefined;
+      }
       if (operation.kind === "erase") return answer?.kind === "erased" ? state : undefined;
       const entries = entriesOf(stored, operation);
       const used = entries.filter((entry) => hasHappened(state, entry));
@@ -235,22 +228,22 @@ function hasHappened({ happened }: EntityState, entry: StoredEntry): boolean {
   return false;
 }
 
+/**
+ * An answer that nobody should have got any more: what the entity is, after somebody was told that it is erased; an old
+ * answer to an old key, after the erasure was done (until then its record may not be blank yet).
+ */
 function seenAfterErasure(operations: readonly Operation[]): Operation | undefined {
-  const erased = Math.min(
-    ...operations.flatMap(({ kind, answer, answered }) =>
-      kind === "erase"
-        ? answer?.kind === "erased"
-          ? [answered]
-          : []
-        : answer?.kind === "error" && answer.code === "erased"
-          ? [answered]
-          : [],
-    ),
-  );
-  return operations.find(
-    ({ invoked, answer, kind }) =>
-      kind !== "erase" && invoked > erased && (answer?.kind === "outcome" || answer?.kind === "view"),
-  );
+  let told = Infinity;
+  let done = Infinity;
+  for (const { answer, answered } of operations) {
+    if (answer?.kind === "erased") done = Math.min(done, answered);
+    if (answer?.kind === "error" && answer.code === "erased") told = Math.min(told, answered);
+  }
+  return operations.find(({ invoked, answer }) => {
+    if (answer?.kind === "view") return invoked > Math.min(told, done);
+    if (answer?.kind !== "outcome") return false;
+    return invoked > (answer.outcome.replayed ? done : Math.min(told, done));
+  });
 }
 
 export function describe({ instance, entity, id, kind, request, answer }: Operation): string {
