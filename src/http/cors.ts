@@ -20,7 +20,8 @@ export interface Cors {
   headers(origin: string | undefined): Answer["headers"];
   /** The answer to a preflight from an origin that is listed; `undefined` for every other request. */
   preflight(method: string, header: Header): Answer | undefined;
-  isAllowed(origin: string | undefined): boolean;
+  /** Whether it is in the list. With `*` none is: all may read, but nobody has said that they are trusted. */
+  isListed(origin: string | undefined): boolean;
 }
 
 /** What a browser may send without asking is not in here. */
@@ -45,9 +46,10 @@ export function createCors(options: CorsOptions): Cors {
     "Access-Control-Allow-Headers": [requestHeaders, ...headers].join(", "),
     "Access-Control-Max-Age": String(Math.floor(maxAgeMs / 1_000)),
   };
-  const isAllowed = (origin: string | undefined): boolean => origin !== undefined && (all || listed.has(origin));
+  const isListed = (origin: string | undefined): boolean => origin !== undefined && listed.has(origin);
+  const isAllowed = (origin: string | undefined): boolean => (all && origin !== undefined) || isListed(origin);
   return {
-    isAllowed,
+    isListed,
     headers(origin) {
       if (origin === undefined || !isAllowed(origin)) return varying;
       return { "Access-Control-Allow-Origin": all ? "*" : origin, ...shared, ...varying };
@@ -67,8 +69,7 @@ function check({ origins, credentials = false, headers = [], maxAgeMs = 0, ...re
   if (origins === "*" && credentials) throw invalid("cors with credentials needs its origins listed, not *.");
   if (origins !== "*" && !Array.isArray(origins)) throw invalid('cors.origins must be a list of origins, or "*".');
   for (const origin of origins === "*" ? [] : origins) {
-    // "null" is the origin of every sandboxed frame and local file: to list it would be to list all.
-    if (typeof origin === "string" && URL.parse(origin)?.origin === origin && !/^null$|\*/.test(origin)) continue;
+    if (typeof origin === "string" && isOrigin(origin)) continue;
     throw invalid(
       `cors.origins has ${JSON.stringify(origin)}; an origin is like https://shop.example, without a path.`,
     );
@@ -80,6 +81,16 @@ function check({ origins, credentials = false, headers = [], maxAgeMs = 0, ...re
   if (!Number.isSafeInteger(maxAgeMs) || maxAgeMs < 0) {
     throw invalid(`cors.maxAgeMs is ${String(maxAgeMs)}; it must be a whole number from 0.`);
   }
+}
+
+/**
+ * "null" is none: it is the origin of every sandboxed frame and local file, and to list it would be to list all. What
+ * WHATWG URL gives no origin of its own has one in the apps that are made of pages: `capacitor://localhost`.
+ */
+function isOrigin(text: string): boolean {
+  const origin = URL.parse(text)?.origin;
+  if (origin === "null") return /^(?!file:)[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+(?::\d+)?$/.test(text);
+  return origin === text && !text.includes("*");
 }
 
 function invalid(message: string): HoldfastError {

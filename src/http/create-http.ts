@@ -14,6 +14,7 @@ import { readMethods, refuseMethod } from "./methods.ts";
 import { createOpenApi } from "./openapi.ts";
 import { httpSettings, type HttpOptions } from "./options.ts";
 import { rawPath } from "./path.ts";
+import { createRefusals } from "./refusals.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { publicError } from "./status.ts";
 
@@ -48,6 +49,7 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
   const settings = httpSettings(options);
   const { system } = runtime;
   const fairness = createFairness(system, settings);
+  const refusals = createRefusals(system);
   const cors = settings.cors && createCors(settings.cors);
   const http: HttpContext = {
     runtime,
@@ -88,6 +90,7 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
         }
       }
       const { status, code } = answer;
+      if (status === 429 || status === 503) await refusals.turn();
       const ids = { correlation, ...traceField(trace) };
       const line = { ...ids, method, ...about, status, ...(code && { code }), ms: system.now() - from };
       system.log[status < 500 ? "debug" : "info"](line, "request");

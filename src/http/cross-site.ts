@@ -2,7 +2,10 @@ import { HoldfastError } from "../core/errors.ts";
 import type { Exchange, HttpContext } from "./exchange.ts";
 
 /** Headers that a browser sends to another origin only after that origin has said yes. */
-const asking = ["authorization", "idempotency-key", "if-match", "x-correlation-id", "traceparent"];
+const asking = ["idempotency-key", "if-match", "x-correlation-id", "traceparent"];
+
+/** So are credentials, but for those that browsers add by themselves. Source: RFC 7617, 7616, 4559. */
+const askingCredentials = /^(?!basic|digest|negotiate|ntlm)\S/i;
 
 /** So is a body of a type that no form has. */
 const askingType = /^application\/(?!x-www-form-urlencoded)/i;
@@ -17,7 +20,8 @@ const askingType = /^application\/(?!x-www-form-urlencoded)/i;
 export function refuseCrossSite({ cors }: Pick<HttpContext, "cors">, { header }: Pick<Exchange, "header">): void {
   const site = header("sec-fetch-site");
   if (site === undefined || site === "same-origin" || site === "none") return;
-  if (cors?.isAllowed(header("origin"))) return;
+  if (cors?.isListed(header("origin"))) return;
+  if (askingCredentials.test(header("authorization") ?? "")) return;
   if (askingType.test(header("content-type") ?? "") || asking.some((name) => header(name) !== undefined)) return;
   throw new HoldfastError(
     "cross-origin",

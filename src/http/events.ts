@@ -51,7 +51,12 @@ async function eventsAnswer(
     return json(await inTime(http, http.runtime.history({ ...view, after, limit })));
   }
   if (last !== undefined && last > 0) await expectEvent(http, view, last);
-  const body = await http.streams.open({ view, after: last ?? after, limit, headOnly: request.method === "HEAD" });
+  const opening = http.streams.open({ view, after: last ?? after, limit, headOnly: request.method === "HEAD" });
+  const body = await inTime(http, opening).catch((error: unknown) => {
+    // Should it open after all, nobody reads it.
+    opening.then((stream) => stream?.cancel()).catch(() => {});
+    throw error;
+  });
   return {
     status: 200,
     // The last one tells nginx and its like not to collect what should arrive at once.

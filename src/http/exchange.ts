@@ -76,13 +76,32 @@ export async function onBehalf<T>(
   work: (principal: Principal) => Promise<T>,
 ): Promise<T> {
   const asked = settings.authenticate?.(request);
-  const principal = (asked instanceof Promise ? await deadlines.bound(asked, late) : asked) ?? anonymousPrincipal;
+  // Not every promise is one of this realm's: what waits unseen would itself be taken for the principal.
+  const said = isThenable(asked) ? await deadlines.bound(Promise.resolve(asked), late) : asked;
+  const principal = said == null ? anonymousPrincipal : wholePrincipal(said);
   const leave = fairness.enter(principal);
   try {
     return await work(principal);
   } finally {
     leave();
   }
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+const kinds: ReadonlySet<unknown> = new Set<Principal["kind"]>(["anonymous", "user", "system"]);
+
+/** Types do not outlive a claim that is missing: without this it would be the tenant "undefined", of all who lack one. */
+function wholePrincipal(said: Principal): Principal {
+  const { kind, id, tenant, claims } = said;
+  const isWhole = kinds.has(kind) && typeof id === "string" && typeof tenant === "string";
+  if (isWhole && typeof claims === "object" && claims !== null) return said;
+  throw new HoldfastError(
+    "internal",
+    "authenticate must return a principal ({ kind, id, tenant, claims }, id and tenant texts) or undefined.",
+  );
 }
 
 function late(): HoldfastError {

@@ -6,7 +6,13 @@ import { createRates, type Rate, type Rates } from "./rate.ts";
 
 export type FairnessSettings = Pick<
   HttpSettings,
-  "rate" | "anonymousRate" | "ratesMax" | "requestsPerPrincipalMax" | "requestsPerTenantMax" | "streamsPerPrincipalMax"
+  | "rate"
+  | "anonymousRate"
+  | "ratesMax"
+  | "requestsPerPrincipalMax"
+  | "requestsPerTenantMax"
+  | "streamsPerPrincipalMax"
+  | "streamsPerTenantMax"
 >;
 
 /** What keeps one caller, or one tenant, from taking what is there for all. Of this process alone. */
@@ -21,16 +27,21 @@ export interface Fairness {
 }
 
 export function createFairness(system: System, settings: FairnessSettings): Fairness {
-  const { ratesMax, requestsPerPrincipalMax, requestsPerTenantMax, streamsPerPrincipalMax } = settings;
+  const { ratesMax } = settings;
   const ratesOf = (rate: Rate | false): Rates | undefined =>
     rate ? createRates(rate, system.now, ratesMax) : undefined;
   const rates = ratesOf(settings.rate);
   const anonymousRates = ratesOf(settings.anonymousRate);
-  const principals = createPlaces(requestsPerPrincipalMax, "requests of this caller are under way already");
-  const tenants = createPlaces(requestsPerTenantMax, "requests of this tenant are under way already");
-  const streams = createPlaces(streamsPerPrincipalMax, "event streams of this caller are open already");
-  // Most apps have one tenant, and then it may have everything.
-  const countsTenants = requestsPerTenantMax < Number.MAX_SAFE_INTEGER;
+  const takeRequest = createShares(
+    ["requests", "under way"],
+    settings.requestsPerPrincipalMax,
+    settings.requestsPerTenantMax,
+  );
+  const openStream = createShares(
+    ["event streams", "open"],
+    settings.streamsPerPrincipalMax,
+    settings.streamsPerTenantMax,
+  );
 
   function takeTurn(rates: Rates | undefined, key: string): void {
     const waitMs = rates?.take(key) ?? 0;
@@ -39,28 +50,38 @@ export function createFairness(system: System, settings: FairnessSettings): Fair
 
   return {
     enter(principal) {
-      const { tenant, kind } = principal;
-      // Strangers have no name to count by: nobody is to be kept out because of others.
-      if (kind === "anonymous") {
-        if (anonymousRates) takeTurn(anonymousRates, tenant);
-        return countsTenants ? tenants.take(tenant) : nothing;
-      }
-      const key = keyOf(principal);
-      takeTurn(rates, key);
-      const leave = principals.take(key);
-      if (!countsTenants) return leave;
-      try {
-        const leaveTenant = tenants.take(tenant);
-        return () => {
-          leaveTenant();
-          leave();
-        };
-      } catch (error) {
-        leave();
-        throw error;
-      }
+      if (principal.kind === "anonymous") takeTurn(anonymousRates, principal.tenant);
+      else takeTurn(rates, keyOf(principal));
+      return takeRequest(principal);
     },
-    openStream: (principal) => (principal.kind === "anonymous" ? nothing : streams.take(keyOf(principal))),
+    openStream,
+  };
+}
+
+/** Places of callers, and of their tenants: both or none. */
+function createShares(
+  [what, how]: readonly [what: string, how: string],
+  callerMax: number,
+  tenantMax: number,
+): (principal: Principal) => () => void {
+  const callers = createPlaces(callerMax, `${what} of this caller are ${how} already`);
+  const tenants = createPlaces(tenantMax, `${what} of this tenant are ${how} already`);
+  // Most apps have one tenant, and then it may have everything.
+  const countsTenants = tenantMax < Number.MAX_SAFE_INTEGER;
+  return (principal) => {
+    // Strangers have no name to count by: nobody is to be kept out because of others.
+    const leave = principal.kind === "anonymous" ? nothing : callers.take(keyOf(principal));
+    if (!countsTenants) return leave;
+    try {
+      const leaveTenant = tenants.take(principal.tenant);
+      return () => {
+        leaveTenant();
+        leave();
+      };
+    } catch (error) {
+      leave();
+      throw error;
+    }
   };
 }
 

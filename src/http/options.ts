@@ -51,6 +51,8 @@ export interface HttpOptions {
   readonly requestsPerTenantMax?: number;
   /** Event streams of one authenticated caller. Default 100; past it 429 `rate-limited`. */
   readonly streamsPerPrincipalMax?: number;
+  /** Event streams of one tenant; past it 429 `rate-limited`. Default: any number, as most apps have one. */
+  readonly streamsPerTenantMax?: number;
   /** `info` of the OpenAPI document. */
   readonly info?: { readonly title?: string; readonly version?: string };
   /** The class that answers are made of; a host may hand in one that it can send faster. Default: the global one. */
@@ -79,6 +81,7 @@ const defaults: Omit<HttpSettings, "Response" | Unset> = {
   requestsPerPrincipalMax: 256,
   requestsPerTenantMax: Number.MAX_SAFE_INTEGER,
   streamsPerPrincipalMax: 100,
+  streamsPerTenantMax: Number.MAX_SAFE_INTEGER,
 };
 
 /** The options with their defaults. @throws HoldfastError `invalid-options` for unknown names and bad numbers */

@@ -94,6 +94,7 @@ const claimComplaints: ReadonlyMap<unknown, string> = new Map([
 function complaint(code: string, error: unknown): string {
   if (code === "ERR_JWT_EXPIRED") return "The token has expired.";
   if (code === "ERR_JWKS_NO_MATCHING_KEY") return "The token is signed with a key that its issuer does not publish.";
+  if (code === "ERR_JWKS_MULTIPLE_MATCHING_KEYS") return "The token does not say which key it is signed with (kid).";
   const claim = error instanceof Error && "claim" in error ? error.claim : undefined;
   return claimComplaints.get(claim) ?? "The token is not valid.";
 }

@@ -107,6 +107,7 @@ export function jwtSettings(options: JwtOptions): JwtSettings {
 function checkAddress(jwks: string | URL): void {
   const url = URL.parse(String(jwks));
   if (url === null) throw invalid(`jwks is "${String(jwks)}"; it must be the address of the issuer's keys.`);
+  if (url.username !== "" || url.password !== "") throw invalid("jwks has a name or password in it; keys are public.");
   const own = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   if (url.protocol === "https:" || (url.protocol === "http:" && own)) return;
   throw invalid(`jwks is at ${url.protocol}//${url.host}; it must be https (http only on this machine).`);
@@ -117,7 +118,7 @@ function checkKeys(keys: unknown): void {
   throw invalid("keys must be a JSON Web Key Set, { keys: [...] }, of 1 to 100 public keys.");
 }
 
-/** Most keys of a set: a token without a key's name is compared with all of them. */
+/** Most keys of a set: each token looks for its own among all of them. */
 const keysMax = 100;
 
 /** Whether it has the form of a key set; the keys themselves are looked at when they are used. */
@@ -125,7 +126,10 @@ export function isJwks(value: unknown): value is Jwks {
   if (typeof value !== "object" || value === null || !("keys" in value)) return false;
   const { keys } = value;
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > keysMax) return false;
-  return keys.every((key) => typeof key === "object" && key !== null && "kty" in key && key.kty !== "oct");
+  // A private key that is handed around opens everything; better to hear of it at once.
+  return keys.every(
+    (key) => typeof key === "object" && key !== null && "kty" in key && key.kty !== "oct" && !("d" in key),
+  );
 }
 
 function checkSecret(secret: unknown): void {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { parseArguments, UsageError } from "../../bench/arguments.ts";
 import { atOnce, compare, comparison, holds, keepBusy, median, type Bench, type Row } from "../../bench/harness.ts";
 import { format, toJson, verdict } from "../../bench/report.ts";
+import { compareStored, disturbedMs, goodput, hashOf, offeredOf, type Offered } from "../../bench/storm.ts";
 
 const row: Row = {
   name: "64 at once",
@@ -87,6 +88,47 @@ describe("rows", () => {
   });
 });
 
+describe("overload", () => {
+  const one = (sent: number, answered: number, end: Offered["end"] = "accepted"): Offered => ({
+    key: `k-${sent}`,
+    sent,
+    answered,
+    hot: false,
+    end,
+  });
+
+  test("a refusal is a 429 or 503 that says when to come back; what has no answer is of unknown outcome", () => {
+    const status = [204, 200, 503, 429, 503, 500, 0];
+    const zeros = status.map(() => 0);
+    const retryAfter = [0, 0, 1, 1, 0, 1, 0];
+    const answer = { from: 0, at: zeros, ms: zeros, status, retryAfter, hot: zeros, connections: 1, load: 0 };
+    const ends = offeredOf("x", answer).map(({ end }) => end);
+    expect(ends).toEqual(["accepted", "accepted", "refused", "refused", "failed", "failed", "unanswered"]);
+  });
+
+  test("goodput counts accepted answers by when they were there", () => {
+    const offered = [one(0, 999), one(0, 1_000), one(900, 1_999), one(1_000, 1_500, "refused"), one(1_000, 2_000)];
+    expect(goodput(offered, 1_000, 2_000)).toBe(2);
+  });
+
+  test("it is normal again after the last half second with a refusal or with slow answers", () => {
+    const calm = [one(1_000, 1_010), one(1_600, 1_610), one(2_100, 2_110)];
+    expect(disturbedMs([one(0, 0, "refused"), ...calm], 1_000, 50)).toBe(0);
+    expect(disturbedMs([...calm, one(1_700, 1_701, "refused")], 1_000, 50)).toBe(1_000);
+    expect(disturbedMs([...calm, one(2_499, 2_600)], 1_000, 50)).toBe(1_500);
+  });
+
+  test("what was accepted has to be stored once, what was refused not at all, the unknown as it pleases", () => {
+    const offered = [one(1, 1), one(2, 2), one(3, 3, "refused"), one(4, 4, "failed"), one(5, 5, "unanswered")];
+    const stored = (...sent: number[]) => sent.map((n) => hashOf(`k-${n}`));
+    expect(compareStored(offered, stored(1, 2))).toEqual({ lost: 0, uninvited: 0 });
+    expect(compareStored(offered, stored(1, 2, 5))).toEqual({ lost: 0, uninvited: 0 });
+    expect(compareStored(offered, stored(1))).toEqual({ lost: 1, uninvited: 0 });
+    expect(compareStored(offered, stored(1, 1, 2))).toEqual({ lost: 1, uninvited: 0 });
+    expect(compareStored(offered, stored(1, 2, 3, 4))).toEqual({ lost: 0, uninvited: 2 });
+  });
+});
+
 describe("the command line", () => {
   const known = ["one", "http"];
 
@@ -95,12 +137,21 @@ describe("the command line", () => {
       names: ["one"],
       json: "x.json",
       quick: true,
+      seconds: undefined,
       check: false,
       help: false,
     });
   });
 
-  test.each([[["two"]], [["--fast"]], [["--json"]], [["--json", ""]], [["--quick=1"]]])("%j is refused", (args) => {
+  test.each([
+    [["two"]],
+    [["--fast"]],
+    [["--json"]],
+    [["--json", ""]],
+    [["--quick=1"]],
+    [["--seconds", "0"]],
+    [["--seconds", "x"]],
+  ])("%j is refused", (args) => {
     expect(() => parseArguments(args, known)).toThrow(UsageError);
   });
 });
@@ -121,6 +172,18 @@ describe("npm run bench", () => {
     expect(rows.map(({ unit }) => unit)).toEqual(["ms", "modules", "modules"]);
     for (const row of rows) expect(Object.keys(row)).toEqual(["name", "value", "unit", "ratio", "against", "bound"]);
   });
+
+  test("overloads a shop: what was accepted is stored, what was refused is not", () => {
+    const file = join(folder, "overload.json");
+    const { status, stderr } = bench("overload", "--seconds", "2", "--json", file);
+    expect(status, stderr).toBe(0);
+    const rows: readonly Row[] = JSON.parse(readFileSync(file, "utf8"));
+    const valueOf = (name: string): number | undefined => rows.find((row) => row.name === name)?.value;
+    expect(valueOf("accepted, but not stored once")).toBe(0);
+    expect(valueOf("refused, but stored")).toBe(0);
+    expect(valueOf("5,000/s offered to 500/s: accepted")).toBeGreaterThan(0);
+    expect(valueOf("refused with 429 or 503 and Retry-After")).toBeGreaterThan(0);
+  }, 60_000);
 
   test("an unknown benchmark ends with exit code 2 and says which there are", () => {
     const { status, stderr } = bench("nothing");

@@ -115,6 +115,12 @@ test("with * every page may read, none by name", async () => {
   expect((await send("OPTIONS", "/api/box/b1/put", preflightOf("null"))).status).toBe(204);
 });
 
+test("an app that is made of pages can be listed by the origin that it has", async () => {
+  const origin = "capacitor://localhost";
+  const { send } = withCors({ origins: [origin, shop] });
+  expect(corsOf(await send("GET", "/api/box/b1", { headers: { origin } }))["access-control-allow-origin"]).toBe(origin);
+});
+
 test.each<readonly [string, object]>([
   ["cookies for everybody", { origins: "*", credentials: true }],
   ["a path", { origins: ["https://shop.example/app"] }],
@@ -123,6 +129,8 @@ test.each<readonly [string, object]>([
   ["no scheme", { origins: ["shop.example"] }],
   ["a star in the list", { origins: ["*"] }],
   ["the null origin", { origins: ["null"] }],
+  ["local files", { origins: ["file://host"] }],
+  ["a page's data", { origins: ["data:text/html,x"] }],
   ["one origin instead of a list", { origins: shop }],
   ["nothing", {}],
   ["a header that is none", { origins: [shop], headers: ["X Y"] }],
@@ -144,8 +152,10 @@ describe("a command that the page of another site sends as a form would", () => 
     ["as a form", { ...crossSite, "content-type": "application/x-www-form-urlencoded" }],
     ["from a sibling of this site", { ...crossSite, "sec-fetch-site": "same-site" }],
     ["from what browsers may say one day", { ...crossSite, "sec-fetch-site": "elsewhere" }],
+    ["with a password that the browser adds", { ...crossSite, authorization: "Basic YWRhOnNlY3JldA==" }],
+    ["with a ticket that the browser adds", { ...crossSite, authorization: "negotiate YII=" }],
   ])("%s is refused: cross-origin, nothing is stored", async (_what, headers) => {
-    for (const fixture of [createFixture(), withCors()]) {
+    for (const fixture of [createFixture(), withCors(), withCors({ origins: "*" })]) {
       const response = await fixture.send("POST", "/api/box/b1/note", { headers });
       expect([response.status, (await problemOf(response)).code]).toEqual([403, "cross-origin"]);
       expect(await fixture.stored()).toBe("[]");

@@ -46,6 +46,25 @@ function versions(text: string | undefined): number[] {
   return found;
 }
 
+test.each([true, false])(
+  "a stream that cannot begin in time is 503, and its place comes back (live: %s)",
+  async (live) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const fixture = createFixture({
+      http: { live, requestTimeoutMs: 1_000, streamsMax: 1 },
+      journal: (inner) => ({ ...inner, load: (stream) => promise.then(() => inner.load(stream)) }),
+    });
+    const answer = fixture.send("GET", path, { headers: sse });
+    await fixture.system.clock.advance(1_200);
+    const { status, code } = await problemOf(await answer);
+    expect([status, code]).toEqual([503, "deadline-exceeded"]);
+    resolve();
+    await fixture.system.clock.advance(1);
+    await (await open(fixture)).cancel();
+    fixture.http.close();
+  },
+);
+
 test("a stream begins with what is stored, then pushes what happens, each event once and in order", async () => {
   const fixture = live();
   await put(fixture, 1);

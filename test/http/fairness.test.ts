@@ -184,6 +184,24 @@ test("event streams of one caller are bounded, and a place comes back", async ()
   fixture.http.close();
 });
 
+test("event streams of one tenant are bounded where that is asked for, strangers included", async () => {
+  const fixture = createFixture({ http: { live: true, streamsPerTenantMax: 3, streamsPerPrincipalMax: 2 } });
+  const open = (who?: string) => {
+    const { headers } = { headers: {}, ...as(who) };
+    return fixture.send("GET", "/api/box/b1/events", { headers: { ...headers, accept: "text/event-stream" } });
+  };
+  const streams = [await open("alice"), await open("bob"), await open()];
+  for (const who of ["alice", "carol", undefined]) {
+    const refused = await open(who);
+    expect([refused.status, (await problemOf(refused)).code]).toEqual([429, "rate-limited"]);
+  }
+  expect((await open("alice@other")).status).toBe(200);
+  await streams[2]?.body?.cancel();
+  // What was refused for the tenant's sake has cost alice nothing.
+  expect((await open("alice")).status).toBe(200);
+  fixture.http.close();
+});
+
 test("who cannot be found out in time is told so, and nothing is done", async () => {
   const authenticate = () => new Promise<Principal>(() => {});
   const fixture = createFixture({ http: { authenticate, requestTimeoutMs: 1_000 } });

@@ -367,6 +367,7 @@ describe("the issuer's keys", () => {
     ["no key set", (_incoming, outgoing) => void outgoing.end("[]")],
     ["an empty set", (_incoming, outgoing) => void outgoing.end('{"keys":[]}')],
     ["a set with a secret", (_incoming, outgoing) => void outgoing.end('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}')],
+    ["a set with a private key", (_incoming, outgoing) => void outgoing.end('{"keys":[{"kty":"OKP","d":"c2VjcmV0"}]}')],
     [
       "longer than 256 KiB",
       (_incoming, outgoing) => void outgoing.end(JSON.stringify({ keys: issuer.keys }).padEnd(256 * 1_024 + 1)),
@@ -396,7 +397,8 @@ describe("the issuer's keys", () => {
     expect(await ask(authenticate, await first.sign(claims(), { kid: undefined }))).toMatchObject({ id: "ada" });
     expect((await refusal(authenticate, await second.sign(claims())))[1]).toMatch(/does not publish/);
     const two = authenticator({ keys: { keys: [{ ...first.jwk }, { ...second.jwk }] } });
-    expect((await refusal(two, await first.sign(claims(), { kid: undefined })))[0]).toBe("unauthenticated");
+    const [code, message] = await refusal(two, await first.sign(claims(), { kid: undefined }));
+    expect([code, message]).toEqual(["unauthenticated", expect.stringContaining("(kid)")]);
     expect(issuer.asked).toBe(0);
   });
 });
@@ -421,6 +423,8 @@ test.each<readonly [string, object, RegExp]>([
   ["no address", { jwks: "jwks" }, /address/],
   ["a short secret", { secret: "short" }, /32 bytes/],
   ["a secret among public keys", { keys: { keys: [{ kty: "oct" }] } }, /public keys/],
+  ["a private key among public ones", { keys: { keys: [{ kty: "OKP", d: "c2VjcmV0" }] } }, /public keys/],
+  ["an address with a password", { jwks: "https://ada:secret@id.example/jwks" }, /password/],
   ["the algorithm none", { algorithms: ["none"] }, /none/],
   ["no algorithm", { algorithms: [] }, /empty/],
   ["public keys with a secret's algorithm", { algorithms: ["HS256"] }, /HS256/],

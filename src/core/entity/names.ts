@@ -59,8 +59,9 @@ function idError(problem: string): HoldfastError {
 }
 
 /** @throws HoldfastError `invalid-tenant` */
-export function checkTenant(value: string): void {
-  if (!tenant.test(value)) {
-    throw new HoldfastError("invalid-tenant", `Tenant "${value}" is not 1 to 64 of a-z, 0-9 and hyphen.`);
+export function checkTenant(value: unknown): asserts value is string {
+  // A pattern takes `undefined` for the text "undefined", which would be everybody's tenant who has none.
+  if (typeof value !== "string" || !tenant.test(value)) {
+    throw new HoldfastError("invalid-tenant", `Tenant ${JSON.stringify(value)} is not 1 to 64 of a-z, 0-9 and hyphen.`);
   }
 }

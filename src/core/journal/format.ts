@@ -166,13 +166,11 @@ export function eventId(entryId: string, n: number): string {
 
 /** The value of the text, of which `check` says whether it has the shape that the caller will rely on. */
 function decode(text: string, check: (value: unknown) => boolean, what: string): unknown {
-  let value: unknown;
-  let cause: unknown;
   try {
-    value = readJson(text);
-  } catch (error) {
-    cause = error;
+    const value = readJson(text);
+    if (check(value)) return value;
+  } catch {
+    // The parser's own words quote what is stored, and this error is logged.
   }
-  if (cause === undefined && check(value)) return value;
-  throw new HoldfastError("journal-corrupt", `The journal is damaged: ${what} is not readable.`, { cause });
+  throw new HoldfastError("journal-corrupt", `The journal is damaged: ${what} is not readable.`);
 }

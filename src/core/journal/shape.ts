@@ -4,6 +4,8 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === "string";
 /** `1e999` is JSON, too. */
 const isNumber: Check = (value) => Number.isFinite(value);
+/** For people only; hosts whose users have numbers for ids have had those stored. */
+const isPrincipal: Check = (value) => isText(value) || isNumber(value);
 const isTrue: Check = (value) => value === true;
 const isAnything: Check = () => true;
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
@@ -55,7 +57,7 @@ const isEntry = object(
     correlation: isText,
     causation: isText,
     trace: isText,
-    principal: isText,
+    principal: isPrincipal,
   },
 );
 

@@ -94,7 +94,8 @@ async function commit(ports: CommitPorts, live: Live, round: Round, append: Appe
   let tail: readonly StoredRecord[] = [];
   const appended = ports.backlog.append(round.entries.length);
   try {
-    const result = await appendSettled(ports, append).finally(appended);
+    const result = await appendSettled(ports, append);
+    appended();
     if (result === "unknown") throw outcomeUnknown(live.stream);
     if (result === "taken") tail = await readTail(ports, live);
     if (result === "taken" && tail[0]?.id !== append.record.id) {
@@ -102,6 +103,7 @@ async function commit(ports: CommitPorts, live: Live, round: Round, append: Appe
       return { again: round.answers.map(({ item }) => item), current: true, conflict: true };
     }
   } catch (error) {
+    appended();
     // What was not to be stored rests on the state alone and is looked at again; a stream that has lost its end, from
     // the start.
     if (isHoldfastError(error, "outcome-unknown") || isHoldfastError(error, "journal-corrupt")) ports.drop(live);

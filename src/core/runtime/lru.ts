@@ -36,6 +36,8 @@ export function createLru<Value>(entriesMax: number, weightMax: number): Lru<Val
         entries.set(key, { value, weight });
         total += weight;
       }
+      // Beginning an iteration steps over what was deleted: often, nothing has to go.
+      if (entries.size <= entriesMax && total <= weightMax) return;
       for (const oldest of entries.keys()) {
         if (entries.size <= entriesMax && total <= weightMax) break;
         remove(oldest);

@@ -1,5 +1,6 @@
 import type { EntityDefinition } from "../entity/definition.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
+import type { Backlog } from "./backlog.ts";
 import type { Limits } from "./limits.ts";
 import type { Live } from "./live.ts";
 import type { CommandItem } from "./requests.ts";
@@ -17,6 +18,7 @@ export interface CommitPorts {
   readonly journal: Journal;
   readonly system: System;
   readonly limits: Limits;
+  readonly backlog: Backlog;
   /** The cached entity, unless it is too old. */
   cached(key: string): Live | undefined;
   keep(live: Live): void;

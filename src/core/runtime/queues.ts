@@ -16,6 +16,8 @@ export type Enqueue = (definition: EntityDefinition, stream: StreamId, item: Ite
 
 interface Queue extends Target {
   readonly items: Item[];
+  /** Those taken from the queue that are being settled. */
+  settling: number;
 }
 
 /**
@@ -40,6 +42,7 @@ export function createQueues(
   async function drain(queue: Queue): Promise<void> {
     while (queue.items.length > 0) {
       const group = queue.items.splice(0, limits.groupMax);
+      queue.settling = group.length;
       try {
         await settle(queue, group);
       } catch (error) {
@@ -59,10 +62,10 @@ export function createQueues(
     const queue = queues.get(key);
     // What was prepared has been let in before.
     const isNew = item.kind === "command" && item.principal.kind !== "system" && item.prepared === undefined;
-    if (isNew) backlog.check(queue?.items.length ?? 0);
+    if (isNew) backlog.check(queue ? queue.items.length + queue.settling : 0);
     if (queue === undefined) {
       backlog.count(1);
-      const created: Queue = { definition, stream, key, items: [item] };
+      const created: Queue = { definition, stream, key, items: [item], settling: 0 };
       queues.set(key, created);
       if (arrived.push(created) === 1) system.soon(drainArrived);
       return;

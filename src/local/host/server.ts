@@ -23,12 +23,17 @@ interface Connection {
   /** Under way, waiting pipelined ones included. */
   requests: number;
   newest: Promise<void> | undefined;
-  /** Resolves when the answers to all that has arrived whole are on their way. */
-  ahead: () => Promise<unknown> | undefined;
-  /** The answer to the newest request. */
-  answer: ServerResponse | undefined;
+  /** The newest request, until its answer is on its way: an idle connection holds nothing. */
+  last: Exchange | undefined;
   /** What came was no request, and nothing after it can be one. */
   broken: boolean;
+}
+
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  /** The answer to the request before it. */
+  readonly before: ServerResponse | undefined;
 }
 
 export function createTrackedServer(limits: ServerLimits, listener: Listener, system: System): TrackedServer {
@@ -50,13 +55,7 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
   }
 
   server.on("connection", (socket) => {
-    connections.set(socket, {
-      requests: 0,
-      newest: undefined,
-      ahead: () => undefined,
-      answer: undefined,
-      broken: false,
-    });
+    connections.set(socket, { requests: 0, newest: undefined, last: undefined, broken: false });
     socket.once("close", () => connections.delete(socket));
   });
   async function onRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -71,9 +70,12 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     connection.newest = before
       ? before.then(() => listener.listen(incoming, outgoing))
       : listener.listen(incoming, outgoing);
-    const { newest, answer } = connection;
-    connection.answer = outgoing;
-    connection.ahead = () => sent(incoming.complete ? outgoing : answer);
+    const { newest } = connection;
+    const last = { incoming, outgoing, before: connection.last?.outgoing };
+    connection.last = last;
+    outgoing.once("close", () => {
+      if (connection.last === last) connection.last = undefined;
+    });
     await newest;
     connection.requests--;
     // Not before a pipelined answer that waited for this one is on its way.
@@ -90,7 +92,7 @@ export function createTrackedServer(limits: ServerLimits, listener: Listener, sy
     socket.pause();
     const answer = (): void => refuse(code, socket, system.newId());
     // Not before the requests ahead of it are answered: what they have stored must not look refused.
-    void Promise.resolve(connection.ahead()).then(answer, answer);
+    void Promise.resolve(connection.last && ahead(connection.last)).then(answer, answer);
   });
   server.on("drop", () =>
     system.log.debug({ connectionsMax: limits.connectionsMax }, "too many connections: one was closed"),
@@ -131,8 +133,9 @@ const refusals: { readonly [code: string]: readonly [status: number, code: strin
   HPE_HEADER_OVERFLOW: [431, "headers-too-large", "The request line and headers are too long."],
 };
 
-/** Resolves when the answer is on its way, or its connection is gone. */
-function sent(answer: ServerResponse | undefined): Promise<unknown> | undefined {
+/** Resolves when the answers to all that has arrived whole are on their way, or their connection is gone. */
+function ahead({ incoming, outgoing, before }: Exchange): Promise<unknown> | undefined {
+  const answer = incoming.complete ? outgoing : before;
   return answer === undefined || answer.closed ? undefined : once(answer, "close");
 }
 

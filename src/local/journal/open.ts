@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { HoldfastError } from "../../core/errors.ts";
 import { isBusy, isStatementError, translated } from "./errors.ts";
@@ -17,8 +18,10 @@ export function open(options: SqliteOptions): { readonly db: DatabaseSync; reado
   const { file, busyTimeoutMs = 2 } = options;
   let db: DatabaseSync | undefined;
   try {
-    makePrivate(file);
-    db = new DatabaseSync(file);
+    // SQLite takes what begins with "file:" for a URI; a path from the root on is nothing but a path.
+    const path = file === ":memory:" ? file : resolve(file);
+    makePrivate(path);
+    db = new DatabaseSync(path);
     db.exec(`PRAGMA busy_timeout = ${openTimeoutMs}`);
     patiently(db, checkFile, file);
     patiently(db, useLog, file);

@@ -98,7 +98,7 @@ const entriesShape = z.array(
     correlation: z.string().optional(),
     causation: z.string().optional(),
     trace: z.string().optional(),
-    principal: z.string().optional(),
+    principal: z.union([z.string(), z.number()]).optional(),
   }),
 );
 const rangesShape = z.array(z.looseObject({ from: seq, to: seq, oldest: z.number(), newest: z.number(), count: seq }));

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { readFileSync, readdirSync } from "node:fs";
 import { holdfast, type StoredRecord } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
@@ -81,6 +82,11 @@ describe("stored formats", () => {
     ]);
   });
 
+  test("principals whose ids are numbers are read: hosts without types have had them stored", () => {
+    const entries = [{ id: "e", command: "add", principal: 5 }];
+    expect(decodeEntries({ entries: JSON.stringify(entries), sequence: 1 })).toEqual(entries);
+  });
+
   test("what is not readable is reported as `journal-corrupt`", () => {
     expect(() => decodeEntries({ entries: "[{", sequence: 3 })).toThrowError(
       expect.objectContaining({ code: "journal-corrupt", message: expect.stringContaining("record 3") }),
@@ -90,4 +96,15 @@ describe("stored formats", () => {
   test("the hash of a key never changes", () => {
     expect(parseKey("K", "foreign", 0).hash).toBe("tTAa-2SlH-Zrgey-S3jD-W");
   });
+});
+
+test("the error of a damaged text does not quote it", () => {
+  const damaged = '[{"id":"x","reply":"the secret"';
+  try {
+    decodeEntries({ entries: damaged, sequence: 1 });
+    expect.unreachable();
+  } catch (error) {
+    expect(error).toMatchObject({ code: "journal-corrupt" });
+    expect(inspect(error)).not.toContain("secret");
+  }
 });

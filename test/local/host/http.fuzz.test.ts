@@ -422,7 +422,6 @@ test("a body that is cut short stores nothing, wherever it is cut", async () => 
   expect(complaints()).toEqual([]);
 });
 
-// Fails today: `refuse` in src/local/host/server.ts does not wait for what is under way on the connection.
 test("a request that is no HTTP takes nothing from the command before it, which is answered first", async () => {
   const { host, stored } = await counting();
   const head = "/api/counter/c1/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";

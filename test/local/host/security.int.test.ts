@@ -44,6 +44,13 @@ describe("the data is its owner's alone:", () => {
     ]);
   });
 
+  test("at a path, which is no URI: that would be made as the umask says", () => {
+    const folder = temporaryFolder();
+    const make = () => createSqliteJournal({ file: `file:${join(folder, "journal.db")}`, system: createSystem() });
+    expect(make).toThrowError(expect.objectContaining({ code: "journal-unavailable" }));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   /** Where the system tells which locks a process holds: Linux. */
   const locks = "/proc/locks";
   test.skipIf(!existsSync(locks))(

@@ -166,6 +166,36 @@ test("pipelined requests behind a refused one, and behind nonsense, keep their a
   expect(await total(host, "c1")).toBe(2);
 });
 
+test("behind nonsense nothing is read, however long the answer ahead of it takes", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { host } = await start({ services: { slow: () => promise } });
+  const connection = await raw(host);
+  connection.write(post("/api/counter/c1/slow", {}));
+  const chunk = Buffer.alloc(1024 * 1024, "nonsense");
+  let gone = 0;
+  for (let i = 0; i < 64; i++) connection.socket.write(chunk, (error) => (error ? 0 : gone++));
+  // Turns in which the host could read all of it.
+  for (let i = 0; i < 300 && gone < 64; i++) await add(host, "c2");
+  expect(gone).toBeLessThan(64);
+  resolve();
+  const text = await connection.end();
+  expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 204", "HTTP/1.1 400"]);
+});
+
+test("nonsense is answered behind answers that the client has yet to read", async () => {
+  const { host } = await start();
+  await Promise.all(Array.from({ length: 1_000 }, () => add(host, "c1")));
+  const connection = await raw(host);
+  connection.socket.pause();
+  const get = "GET /api/counter/c1/events?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n";
+  connection.write(get.repeat(60) + addTo("c2", 5) + "nonsense\r\n\r\n");
+  while ((await total(host, "c2")) === 0) await add(host, "c3");
+  connection.socket.resume();
+  const statuses = (await connection.end()).match(/HTTP\/1\.1 \d+/g) ?? [];
+  expect(statuses.slice(-2)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"]);
+  expect(statuses).toHaveLength(62);
+});
+
 test("a hundred requests may be sent ahead, more may not", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const { host } = await start({ services: { slow: () => promise } });
