@@ -6,6 +6,8 @@ export interface Arguments {
   /** Where the rows go as JSON. */
   readonly json: string | undefined;
   readonly quick: boolean;
+  /** How long the overload lasts. */
+  readonly seconds: number | undefined;
   /** Exit code 1 if a bound is missed. */
   readonly check: boolean;
   readonly help: boolean;
@@ -22,7 +24,11 @@ export function parseArguments(args: readonly string[], known: readonly string[]
   }
   const { json, quick = false, check = false, help = false } = values;
   if (json === "") throw new UsageError("--json needs the name of a file.");
-  return { names: positionals, json, quick, check, help };
+  const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+  if (seconds !== undefined && !(Number.isInteger(seconds) && seconds >= 1 && seconds <= 3_600)) {
+    throw new UsageError(`--seconds is "${values.seconds}"; it must be a whole number from 1 to 3600.`);
+  }
+  return { names: positionals, json, quick, seconds, check, help };
 }
 
 function parse(args: readonly string[]) {
@@ -33,6 +39,7 @@ function parse(args: readonly string[]) {
       options: {
         json: { type: "string" },
         quick: { type: "boolean" },
+        seconds: { type: "string" },
         check: { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
@@ -43,11 +50,12 @@ function parse(args: readonly string[]) {
 }
 
 export function usage(known: readonly string[]): string {
-  return `npm run bench [-- names...] [--quick] [--json FILE] [--check]
+  return `npm run bench [-- names...] [--quick] [--seconds N] [--json FILE] [--check]
 
 Measures Holdfast against hand-written node:sqlite on the same disk (bench/README.md).
 
   --quick      less work, 3 rounds instead of 5: under a minute
+  --seconds N  of overload, instead of 60 (--quick: 10)
   --json FILE  also writes the rows to FILE
   --check      exit code 1 if a bound is missed
 

@@ -18,6 +18,8 @@ export interface Row {
 export interface Bench {
   /** Less work and fewer rounds. */
   readonly quick: boolean;
+  /** How long an overload lasts, if it was said. */
+  readonly seconds: number | undefined;
   readonly rounds: number;
   /** How long one side's turn lasts where it can be chosen. */
   readonly turnMs: number;

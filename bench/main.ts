@@ -8,6 +8,7 @@ import { holds, type Bench, type Benchmark, type Row, type Shared } from "./harn
 import { http } from "./http.ts";
 import { inProcess } from "./in-process.ts";
 import { memory } from "./memory.ts";
+import { overload } from "./overload.ts";
 import { createProgress } from "./progress.ts";
 import { format, header, toJson } from "./report.ts";
 import { importRoot, start } from "./start.ts";
@@ -24,13 +25,14 @@ const benchmarks: readonly Benchmark[] = [
   subscriptions,
   timers,
   memory,
+  overload,
   start,
   importRoot,
 ];
 
 const names = benchmarks.map(({ name }) => name);
 
-async function run({ names: wanted, quick, json }: Arguments): Promise<readonly Row[]> {
+async function run({ names: wanted, quick, seconds, json }: Arguments): Promise<readonly Row[]> {
   const chosen = benchmarks.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
   const folder = createFolder();
   const progress = createProgress(process.stderr);
@@ -44,6 +46,7 @@ async function run({ names: wanted, quick, json }: Arguments): Promise<readonly 
   for (const [i, benchmark] of chosen.entries()) {
     const bench: Bench = {
       quick,
+      seconds,
       rounds,
       turnMs: quick ? 75 : 375,
       folder: folder.path,
