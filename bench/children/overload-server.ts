@@ -20,6 +20,9 @@ export interface Measured {
   readonly keys: readonly string[];
 }
 
+/** Longer than any measurement, milliseconds. */
+const patienceMs = 600_000;
+
 /** The shop as `holdfast/local` serves it, with a store that is capped once all is warm. */
 const data = join(process.argv[2] ?? "", "overload");
 mkdirSync(data, { recursive: true });
@@ -28,7 +31,15 @@ const memory: (readonly [number, number])[] = [];
 let host: LocalHost | undefined;
 
 async function listen(cap: number): Promise<Listening> {
-  host = await serve(app, { port: 0, journal, signals: false });
+  // A connection that waits for its first request, or its next one, is not cut in the midst of the measurement: a client
+  // that writes just then would get 408, or nothing, for a command that nobody has seen.
+  const server = {
+    headersTimeoutMs: patienceMs,
+    receiveTimeoutMs: patienceMs,
+    keepAliveTimeoutMs: patienceMs,
+    socketTimeoutMs: patienceMs,
+  };
+  host = await serve(app, { port: 0, journal, server, signals: false });
   await warmUp(host.runtime, cartOf);
   journal.cap(cap);
   setInterval(() => memory.push([Date.now(), process.memoryUsage.rss() / 2 ** 20]), 100);

@@ -121,6 +121,11 @@ export function localSettings<Services>(
       );
     }
   }
+  if (server.headersTimeoutMs > server.receiveTimeoutMs) {
+    throw invalid(
+      `The server limit "headersTimeoutMs" is ${server.headersTimeoutMs}; it cannot be more than "receiveTimeoutMs", ${server.receiveTimeoutMs}.`,
+    );
+  }
   const synchronous = options.synchronous ?? "full";
   if (synchronous !== "full" && synchronous !== "normal") {
     throw invalid(`The option "synchronous" is ${JSON.stringify(synchronous)}; it must be "full" or "normal".`);

@@ -129,6 +129,7 @@ test.each<readonly [string, object, string]>([
   ["an unknown option", { prot: 1 }, 'Unknown option "prot"'],
   ["an unknown server limit", { server: { timeout: 1 } }, 'Unknown server limit "timeout"'],
   ["a server limit that is no number", { server: { connectionsMax: "many" } }, "connectionsMax"],
+  ["headers that may take longer than the request", { server: { headersTimeoutMs: 40_000 } }, "receiveTimeoutMs"],
   ["an unknown HTTP option", { http: { bodyLimit: 1 } }, 'Unknown option "bodyLimit"'],
   ["a port that is none", { port: 70_000 }, 'The option "port" is 70000'],
   ["an unknown kind of durability", { synchronous: "off" }, '"full" or "normal"'],
