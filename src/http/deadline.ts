@@ -1,3 +1,4 @@
+import { HoldfastError } from "../core/errors.ts";
 import type { System } from "../core/runtime/system.ts";
 
 /** The work's result, or `late()` as the error if it takes longer than `ms`. The work itself goes on. */
@@ -61,4 +62,11 @@ export function createDeadlines(system: System, ms: number): Deadlines {
       if (waiting.size === 0) cancelTimer?.();
     },
   };
+}
+
+/** A read that takes too long is given up: it has no effects that anybody could wonder about. */
+export function inTime<T>({ deadlines }: { readonly deadlines: Deadlines }, work: Promise<T>): Promise<T> {
+  return deadlines.bound(work, () => {
+    return new HoldfastError("deadline-exceeded", "The read took too long.", { retry: "later", retryAfterMs: 1_000 });
+  });
 }

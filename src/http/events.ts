@@ -1,9 +1,9 @@
 import { HoldfastError } from "../core/errors.ts";
 import type { ViewRequest } from "../core/runtime/requests.ts";
 import { json, type Answer } from "./answer.ts";
+import { inTime } from "./deadline.ts";
 import { onBehalf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { shown, wantsEventStream } from "./headers.ts";
-import { inTime } from "./view.ts";
 
 const limitMax = 1_000;
 const limitDefault = 100;

@@ -1,5 +1,5 @@
-import { HoldfastError } from "../core/errors.ts";
 import { etag, json, type Answer } from "./answer.ts";
+import { inTime } from "./deadline.ts";
 import { onBehalf, type EntityExchange, type HttpContext } from "./exchange.ts";
 import { noneMatches } from "./headers.ts";
 
@@ -12,11 +12,4 @@ export async function showView(http: HttpContext, exchange: EntityExchange): Pro
   const headers = { ETag: etag(viewed.version) };
   if (noneMatches(header("if-none-match"), viewed.version)) return { status: 304, headers, body: null };
   return json(viewed.view, headers);
-}
-
-/** A read that takes too long is given up: it has no effects that anybody could wonder about. */
-export function inTime<T>({ deadlines }: HttpContext, work: Promise<T>): Promise<T> {
-  return deadlines.bound(work, () => {
-    return new HoldfastError("deadline-exceeded", "The read took too long.", { retry: "later", retryAfterMs: 1_000 });
-  });
 }
