@@ -32,7 +32,11 @@ export interface Target {
 }
 
 /** The ports of a store, each call through `remote`. */
-export function remotePorts(own: Journal & MessageStore & ReplayStore, remote: Remote, watch = own.watch): Ports {
+export function remotePorts(
+  own: Journal & MessageStore & ReplayStore,
+  remote: Remote,
+  watch: MessageStore["watch"] = own.watch,
+): Ports {
   const { keys } = own;
   const ofAppends = { mayBeLate: true, unknown: "unknown", retried: "taken" } as const;
   return {

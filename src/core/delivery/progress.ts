@@ -69,6 +69,8 @@ export function createProgress(options: ProgressOptions): Progress {
   /** What is in memory is what was taken, and what became of it. */
   let adopted = false;
   let owning: Promise<boolean> | undefined;
+  /** A settlement on its way to the store. */
+  let settling: Promise<boolean> | undefined;
   let flushing: Promise<void> | undefined;
   let releasing = false;
   let cancelGroup: (() => void) | undefined;
@@ -83,6 +85,9 @@ export function createProgress(options: ProgressOptions): Progress {
   }
 
   async function take(): Promise<boolean> {
+    // Its owner is this one: behind the answer to this it would change what nobody here would know of.
+    await settling?.catch(() => {});
+    if (isOwner()) return true;
     const now = system.now();
     const mine = session;
     const wasAdopted = adopted;
@@ -142,6 +147,8 @@ export function createProgress(options: ProgressOptions): Progress {
   }
 
   async function flushOnce(): Promise<void> {
+    // Whose progress it is, is being found out.
+    await owning?.catch(() => {});
     if (until === 0) return;
     const mine = session;
     const batch = changes;
@@ -150,8 +157,11 @@ export function createProgress(options: ProgressOptions): Progress {
     const now = system.now();
     let kept: boolean;
     try {
-      kept = await store.settle(name, owner, { position, until: now + leaseMs, changes: batch });
+      settling = store.settle(name, owner, { position, until: now + leaseMs, changes: batch });
+      kept = await settling;
+      settling = undefined;
     } catch (error) {
+      settling = undefined;
       if (mine !== session) return;
       system.log.warn({ consumer: name, error }, `${name} could not store its progress; it tries again`);
       changes = [...batch, ...changes];

@@ -206,3 +206,53 @@ test.each([10, 600])(
     expect(attempts).toEqual(attempts.toSorted((a, b) => a - b));
   },
 );
+
+// Found by simulation, seed 16060 of the shop: a process was stopped while it stored its progress, and woke up later.
+test("progress that is still on its way when its consumer is taken again leaves no lane parked that nobody knows of", async () => {
+  const store = createMemoryJournal();
+  let hold = false;
+  let release = (): void => {};
+  const stopped: MemoryJournal = {
+    ...store,
+    async settle(...args) {
+      if (hold && args[2].changes.length > 0) await new Promise<void>((resolve) => void (release = resolve));
+      return store.settle(...args);
+    },
+  };
+  let failing = true;
+  const act = (): void => {
+    if (failing) throw new Error("not yet");
+  };
+  const patient = h.subscription("patient", {
+    to: [on(counter.events.added)],
+    // Longer than a lease.
+    retryFirstMs: 10_000,
+    handle: async (event, { call, services, attempt }) => {
+      await services.act(`${event.subject}/${attempt}`);
+      await call(total, "all").count({ n: event.data.n });
+    },
+  });
+  const app = h.app({ entities: [counter, total], subscriptions: [patient] });
+  const one = createTestApp(app, { services: newServices(act), journal: stopped });
+  await one.started;
+  hold = true;
+  await one.call(counter, "a").add({ n: 1 });
+  await one.clock.advance(100);
+  // It has failed, and is being parked. The other one takes over, and handles it.
+  failing = false;
+  const other = createTestApp(app, { services: newServices(), journal: store, seed: 2, now: start + 6_000 });
+  await other.delivered();
+  expect((await store.due("subscription:patient", { now: Infinity, limit: 1 })).parkedAt).toBeUndefined();
+  await other.close();
+  // The first one wakes up: its lease has ended, and so has the other one's.
+  await one.clock.advance(20_000);
+  hold = false;
+  release();
+  await one.clock.advance(60_000);
+  await one.delivered();
+  expect((await store.due("subscription:patient", { now: Infinity, limit: 1 })).parkedAt).toBeUndefined();
+  await one.call(counter, "a").add({ n: 2 });
+  await one.clock.advance(60_000);
+  await one.delivered();
+  expect((await one.call(total, "all").count({ n: 0 })).version).toBe(3);
+});
