@@ -22,7 +22,11 @@ const rows = {
   jwt: { folders: ["core", "http"], packages: ["jose"] },
   telemetry: { folders: ["core"], packages: ["@opentelemetry/api"] },
   local: { folders: ["core", "http", "telemetry"], packages: ["@hono/node-server", "pino"], builtins: ["node:*"] },
-  aws: { folders: ["core", "http"], packages: ["@aws-sdk/*", "@smithy/*", "@middy/*", "aws-lambda"] },
+  aws: {
+    folders: ["core", "http"],
+    packages: ["@aws-sdk/*", "@smithy/*", "@middy/*", "aws-lambda"],
+    builtins: ["node:zlib", "node:util"],
+  },
   azure: { folders: ["core", "http"], packages: ["@azure/*"] },
   memory: { folders: ["core", "http"] },
   client: { types: ["core"] },

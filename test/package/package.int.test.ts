@@ -141,7 +141,7 @@ beforeAll(() => {
   writeFileSync(join(consumer, "probe.mjs"), probe);
   writeFileSync(join(consumer, "program.ts"), program);
   writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify(tsconfig));
-  for (const name of ["zod", "@types/node"]) {
+  for (const name of ["zod", "@types/node", "@aws-sdk/client-dynamodb"]) {
     mkdirSync(dirname(join(consumer, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(consumer, "node_modules", name), "junction");
   }

@@ -1,0 +1,3 @@
+export { createDynamoJournal } from "./journal.ts";
+export type { DynamoOptions } from "./options.ts";
+export { checkTable, tableInput } from "./table.ts";
