@@ -214,8 +214,8 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ["acknowledged", "linearisable", "fresh"],
     patches: one(
       "core/runtime/commit.ts",
-      'const result = await appendSettled(ports, append);\n    if (result === "unknown")',
-      'for (const answer of round.answers) answer.give();\n    const result = await appendSettled(ports, append);\n    if (result === "unknown")',
+      "const result = await appendSettled(ports, append);\n    appended();",
+      "for (const answer of round.answers) answer.give();\n    const result = await appendSettled(ports, append);\n    appended();",
     ),
   },
   {

@@ -97,8 +97,9 @@ for (const name of wanted) {
   const measure = parts[name as keyof typeof parts];
   if (measure === undefined) throw new Error(`There is no part "${name}"; there are ${Object.keys(parts).join(", ")}.`);
   figures = { ...figures, [name]: { ...(await about()), figures: await measure() } };
+  // What was measured stays, though a later part may fail.
+  await writeFile(`${root}docs/reliability.json`, `${JSON.stringify(figures, undefined, 2)}\n`);
 }
-await writeFile(`${root}docs/reliability.json`, `${JSON.stringify(figures, undefined, 2)}\n`);
 if (Object.keys(parts).every((name) => name in figures)) {
   await writeFile(`${root}docs/reliability.md`, reliabilityPage(figures));
   process.stderr.write("docs/reliability.md is written.\n");
