@@ -86,7 +86,7 @@ export function createProgress(options: ProgressOptions): Progress {
 
   async function take(): Promise<boolean> {
     // Its owner is this one: behind the answer to this it would change what nobody here would know of.
-    await settling?.catch(() => {});
+    if (settling) await settling.catch(() => {});
     if (isOwner()) return true;
     const now = system.now();
     const mine = session;
