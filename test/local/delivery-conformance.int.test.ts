@@ -10,7 +10,7 @@ import { contextOn } from "../testing/delivery-context.ts";
 describeCases({
   title: "the delivery conformance suite on SQLite",
   cases: deliveryConformance,
-  has: ["faults"],
+  has: ["faults", "owner", "front"],
   lacks: {},
   expected: { ran: 78, notApplicable: 0 },
   context() {

@@ -17,6 +17,26 @@ interface Plan {
 /** A tick that is later than this was missed, milliseconds. */
 const lateMs = 60_000;
 
+/** A tick as a message, or a row, holds it. */
+export function tickBody({ cron, zone }: TimerDefinition, tick: number, begun?: true): string {
+  return JSON.stringify({ tick, cron, zone, begun });
+}
+
+/** The tick that a message holds. */
+export function tickOf(body: string): number {
+  return (JSON.parse(body) as Plan).tick;
+}
+
+/**
+ * The tick that a schedule of the minute `at` has fired for (it may fire more often than there are ticks), unless a later
+ * one is due already, or it was missed and is not to be made up for.
+ */
+export function tickAt({ schedule, missed }: TimerDefinition, at: number, now: number): number | undefined {
+  const tick = schedule.latest(at - 60_000, at);
+  if (tick === undefined || schedule.latest(tick, now) !== undefined) return undefined;
+  return missed === "skip" && now - tick > lateMs ? undefined : tick;
+}
+
 /**
  * The consumer of a cron timer: one row that is due at the next tick and moves on when that was handled. Its body names
  * the tick and the schedule that made it, so that a changed schedule is noticed.
@@ -25,15 +45,14 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
   const { schedule, policy, tenant, missed, cron, zone } = definition;
   const { system } = runtime;
   const name = `timer:${definition.name}`;
-  const bodyOf = (tick: number, begun?: true): string => JSON.stringify({ tick, cron, zone, begun });
 
   function after(time: number): { due: number; body: string } {
     const tick = schedule.next(time);
-    return { due: tick, body: bodyOf(tick) };
+    return { due: tick, body: tickBody(definition, tick) };
   }
 
   /** The tick to handle now: of those that fell due meanwhile the latest, or none. */
-  function tickOf(tick: number, now: number): number | undefined {
+  function dueTick(tick: number, now: number): number | undefined {
     const latest = schedule.latest(tick, now) ?? tick;
     return missed === "skip" && now - latest > lateMs ? undefined : latest;
   }
@@ -54,10 +73,10 @@ export function cronConsumer({ runtime, services }: DeliveryPorts, definition: T
       if (isPlan && !planned.begun) {
         if (planned.cron !== cron || planned.zone !== zone) return { again: after(now) };
         if (planned.tick > now) return { again: { due: planned.tick } };
-        const latest = tickOf(planned.tick, now);
+        const latest = dueTick(planned.tick, now);
         if (latest === undefined) return { again: after(now) };
         // Noted first: every attempt is at the same tick, and one that dies with its process is not passed over.
-        return { again: { due: latest, body: bodyOf(latest, true) } };
+        return { again: { due: latest, body: tickBody(definition, latest, true) } };
       }
       const { tick } = planned;
       const id = `${definition.name}@${isoTime(tick)}`;

@@ -26,6 +26,8 @@ export interface Envelope {
   readonly version: number;
   /** Version of the data's shape. */
   readonly dataversion: number;
+  /** Where it is stored: the sequence of the record and the place among its events, from 1: `12/1`. */
+  readonly record: string;
   readonly correlationid: string;
   readonly causationid?: string;
   /** Source: CloudEvents extension "distributed tracing". */
@@ -35,23 +37,26 @@ export interface Envelope {
 /** The events of a record, in order. */
 export function envelopesOf(stream: StreamId, record: StoredRecord): readonly Envelope[] {
   const entries = decodeEntries(record);
-  let version = record.version - entries.reduce((sum, { events = [] }) => sum + events.length, 0);
+  const before = record.version - entries.reduce((sum, { events = [] }) => sum + events.length, 0);
+  let n = 0;
   return entries.flatMap((entry) =>
-    (entry.events ?? []).map((event, i) => envelopeOf(stream, record.time, entry, event, i + 1, ++version)),
+    (entry.events ?? []).map((event, i) => {
+      n++;
+      return envelopeOf(stream, record, entry, event, { inEntry: i + 1, inRecord: n, inStream: before + n });
+    }),
   );
 }
 
 function envelopeOf(
   stream: StreamId,
-  time: number,
+  { sequence, time }: StoredRecord,
   entry: Entry,
   event: StoredEvent,
-  n: number,
-  version: number,
+  place: { readonly inEntry: number; readonly inRecord: number; readonly inStream: number },
 ): Envelope {
   return {
     specversion: "1.0",
-    id: eventId(entry.id, n),
+    id: eventId(entry.id, place.inEntry),
     source: `/${stream.tenant}/${stream.entity}`,
     type: `${stream.entity}.${event.type}`,
     subject: stream.id,
@@ -59,8 +64,9 @@ function envelopeOf(
     datacontenttype: "application/json",
     data: event.data,
     tenant: stream.tenant,
-    version,
+    version: place.inStream,
     dataversion: event.v ?? 1,
+    record: `${sequence}/${place.inRecord}`,
     correlationid: entry.correlation ?? entry.id,
     ...(entry.causation !== undefined && { causationid: entry.causation }),
     ...(entry.trace !== undefined && { traceparent: entry.trace }),

@@ -31,6 +31,11 @@ export function isoTime(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
+/** RFC 3339 as epoch milliseconds; NaN for what is none. */
+export function epochOf(time: string): number {
+  return /^\d{4}-\d\d-\d\dT/.test(time) ? Date.parse(time) : Number.NaN;
+}
+
 /** Epoch milliseconds for others' functions that take nothing but a Date. */
 export function dateOf(epochMs: number): Date {
   return new Date(epochMs);

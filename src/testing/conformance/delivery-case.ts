@@ -35,8 +35,11 @@ export interface MessageStoreCase {
 /**
  * What a case asks of a target beyond starting an app:
  * - `faults`: `start` heeds `through`, so that the case can break what lies between the app and its store.
+ * - `owner`: one instance at a time delivers to a consumer, for as long as a lease of some seconds lasts; where a broker
+ *   hands messages out, each has an owner of its own, for as long as its handler may take.
+ * - `front`: what is redriven goes before the entity's later messages; a broker puts it at the end.
  */
-export type DeliveryNeed = "faults";
+export type DeliveryNeed = "faults" | "owner" | "front";
 
 /** How a case starts an app. */
 export interface DeliveryStart<Services> {

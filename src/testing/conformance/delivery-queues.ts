@@ -188,6 +188,7 @@ export const queueCases: readonly DeliveryCase[] = [
   },
   {
     name: "workers: a message that its process has not finished is handled by the next one",
+    needs: ["owner"],
     async run({ start }) {
       const slow = newServices(() => new Promise(() => {}));
       const one = await start(working, { services: slow });

@@ -122,6 +122,7 @@ export const subscriptionCases: readonly DeliveryCase[] = [
   },
   {
     name: "subscriptions: what is redriven goes before its entity's later events, also while those wait for a retry",
+    needs: ["front"],
     async run({ start }) {
       let poison = true;
       const services = newServices((what) => {
@@ -144,6 +145,7 @@ export const subscriptionCases: readonly DeliveryCase[] = [
   },
   {
     name: "subscriptions: what is redriven and fails again is tried again by itself, and ends as one dead letter",
+    needs: ["front"],
     async run({ start }) {
       const services = newServices((what) => {
         if (what.startsWith("a#1")) throw new Error("no");
@@ -233,6 +235,7 @@ export const subscriptionCases: readonly DeliveryCase[] = [
   },
   {
     name: "subscriptions: of two instances one delivers at a time, and the other takes over when its lease ends",
+    needs: ["owner"],
     async run({ start }) {
       const services = newServices();
       const one = await start(app, { services });
@@ -252,6 +255,7 @@ export const subscriptionCases: readonly DeliveryCase[] = [
   },
   {
     name: "subscriptions: what a process does that is no longer the owner leaves no trace",
+    needs: ["owner"],
     async run({ start }) {
       let release = (): void => {};
       const slow = newServices(() => new Promise((resolve) => void (release = resolve)));
@@ -276,6 +280,7 @@ export const subscriptionCases: readonly DeliveryCase[] = [
   },
   {
     name: "subscriptions: a handler that runs when the owner changes is told to stop, and cannot call any more",
+    needs: ["owner"],
     async run({ start }) {
       const codes: unknown[] = [];
       let stopped = false;
