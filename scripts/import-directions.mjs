@@ -25,7 +25,7 @@ const rows = {
   aws: {
     folders: ["core", "http"],
     packages: ["@aws-sdk/*", "@smithy/*", "@middy/*", "aws-lambda"],
-    builtins: ["node:zlib", "node:util"],
+    builtins: ["node:crypto", "node:zlib", "node:util"],
   },
   azure: { folders: ["core", "http"], packages: ["@azure/*"] },
   memory: { folders: ["core", "http"] },

@@ -1,0 +1,5 @@
+import { createQueueHandler, type QueueHandler } from "holdfast/aws/lambda";
+import { shop } from "./deployment.ts";
+
+/** What is in the shop's queues: events for subscriptions, messages to entities, timers, imports. */
+export const handler: QueueHandler = createQueueHandler(shop);

@@ -1,0 +1,5 @@
+import { createStreamHandler, type StreamHandler } from "holdfast/aws/lambda";
+import { shop } from "./deployment.ts";
+
+/** What the shop has committed goes to its topic and queues. */
+export const handler: StreamHandler = createStreamHandler(shop);

@@ -1,0 +1,2 @@
+export type { AwsPlan, PlannedQueue, PlannedSchedule } from "./plan.ts";
+export { awsPlan } from "./plan.ts";
