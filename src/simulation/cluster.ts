@@ -8,7 +8,7 @@ import type { History } from "./history.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { observeHandlers, observeJournal, observeRuntime } from "./observe.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Target } from "./target.ts";
+import type { Ports, Target } from "./target.ts";
 
 /** What a cluster of instances is made of. */
 export interface ClusterPorts {
@@ -29,6 +29,7 @@ export interface Member {
   readonly instance: Instance;
   readonly runtime: Runtime;
   readonly delivery: Delivery;
+  readonly store: Ports["store"];
   /** It has registered its subscriptions and takes requests. */
   ready: boolean;
 }
@@ -41,6 +42,10 @@ export interface Cluster {
   pick(random: () => number): Member | undefined;
   /** Replaces one after the other by an instance of another app. */
   rollOut(app: App): Promise<void>;
+  /** Resolves when as many as are wanted are ready. */
+  ready(): Promise<void>;
+  /** All die at once. */
+  crash(): void;
   /** All that are frozen wake up. */
   thaw(): void;
   /** Ends all but that many, in order, or by force where that takes too long. */
@@ -78,7 +83,7 @@ export function createCluster(first: App, ports: ClusterPorts): Cluster {
     const options = { journal, system: instance.system, services, limits: ports.limits };
     const runtime = observeRuntime(createRuntime(observed, options), instance, history);
     const delivery = createDelivery(runtime, { store, journal, services });
-    const member: Member = { instance, runtime, delivery, ready: false };
+    const member: Member = { instance, runtime, delivery, store, ready: false };
     members.add(member);
     note(name, "starts");
     delivery.start().then(
@@ -136,6 +141,10 @@ export function createCluster(first: App, ports: ClusterPorts): Cluster {
         await scheduler.sleep(random() * 1_000);
         await stop(old);
       }
+    },
+    ready: allReady,
+    crash() {
+      for (const { instance } of members) instance.crash();
     },
     thaw() {
       for (const { instance } of members) instance.thaw();

@@ -2,6 +2,7 @@ import type { App } from "../core/app.ts";
 import { upcast, type EntityDefinition } from "../core/entity/definition.ts";
 import type { DeadLetter } from "../core/delivery/port.ts";
 import { decodeEntries, decodeSnapshot, eraseCommand, type Entry, type SnapshotBody } from "../core/journal/format.ts";
+import type { KeyWindowLimits } from "../core/journal/key-window.ts";
 import type { Snapshot, StoredRecord, StreamId } from "../core/journal/port.ts";
 import { streamKey } from "../core/runtime/live.ts";
 import type { History } from "./history.ts";
@@ -44,8 +45,17 @@ export interface Evidence {
   /** The world's time at the end, epoch milliseconds, and how far clocks may be off. */
   readonly now: number;
   readonly skewMs: number;
+  /** When faults ended, by the world's time; absent: the world ended before. */
+  readonly healedAt?: number | undefined;
   /** Clients' keys are of our own form only. */
   readonly ownKeys: boolean;
+  /** How long keys are remembered, and how many. */
+  readonly keys: KeyWindowLimits;
+}
+
+/** What all code that ran says of an entity, the newest first. */
+export function definitionsOf({ apps }: Pick<Evidence, "apps">, entity: string): readonly EntityDefinition[] {
+  return apps.flatMap((app) => app.entities.get(entity) ?? []);
 }
 
 /** Reads all streams of an app. Damage shows here as an error. */
@@ -93,7 +103,10 @@ async function readStream(
   return { stream, key: streamKey(stream), definition, records, entries, entriesByKey, snapshot, body, erased };
 }
 
-/** The state after an entry's events. */
+/** The state that code cannot read: newer code has stored events that it does not know. */
+export const unreadable: unique symbol = Symbol("unreadable");
+
+/** The state after an entry's events, or {@link unreadable}. */
 export function foldEntry(
   definition: EntityDefinition,
   state: unknown,
@@ -102,10 +115,25 @@ export function foldEntry(
   const events = entry.events ?? [];
   let at = version - events.length;
   let folded = state;
+  if (folded === unreadable) return folded;
   for (const { type, v = 1, data } of events) {
     const event = definition.events.get(type);
-    if (!event) throw new Error(`Nobody knows event "${type}".`);
+    if (!event || v > event.version) return unreadable;
     folded = event.evolve(folded, upcast(event, v, data), { time: record.time, version: ++at });
   }
   return folded;
+}
+
+/** The state after all entries up to that one of which `isCovered` says no; all if it never does. */
+export function foldWhile(
+  definition: EntityDefinition,
+  { entries }: Pick<StreamEvidence, "entries">,
+  isCovered: (entry: StoredEntry) => boolean,
+): unknown {
+  let state: unknown = definition.initial();
+  for (const stored of entries) {
+    if (!isCovered(stored)) break;
+    state = foldEntry(definition, state, stored);
+  }
+  return state;
 }

@@ -2,7 +2,8 @@ import { createRandom } from "../testing/virtual-system.ts";
 
 /**
  * What can go wrong, each with the chance that it does, 0 to 1. "Per call": of a port (journal, messages, services), by an
- * instance of the app.
+ * instance of the app; of what is seldom called (to erase, to send to a queue, to ask for a replay) it is up to
+ * ten times as much.
  */
 export interface Faults {
   /** Per call: the instance dies before what it asked for happens, or right after. */
@@ -23,7 +24,10 @@ export interface Faults {
   readonly cut: number;
   /** Per request of a client: it arrives once more, up to 20 s later. */
   readonly duplicate: number;
-  /** Per request of a client: it arrives once more, 25 hours later, when its key may be forgotten. */
+  /**
+   * Per request of a client: it arrives once more when all has come to rest; in every other world 25 hours later, when its
+   * key may be forgotten, else sooner.
+   */
   readonly stale: number;
   /** Per event and subscription, per queue message: its handler always throws. */
   readonly poison: number;
@@ -31,10 +35,16 @@ export interface Faults {
   readonly fail: number;
   /** Per step of a client: an operator erases the entity that is named first in the step. */
   readonly erase: number;
+  /** Per world: all instances die at once while clients work. */
+  readonly outage: number;
   /** Per instance: how far its clock may be off at most, milliseconds. */
   readonly skewMs: number;
   /** Per world: new code is rolled out while clients work. Only with `next`. */
   readonly deploy: number;
+  /** Per world with a roll-out: it is rolled back, and out again. */
+  readonly rollback: number;
+  /** Per world: an operator has subscriptions replayed, drops a dead letter and redrives the others. */
+  readonly operate: number;
 }
 
 export type FaultKind = Exclude<keyof Faults, "skewMs">;
@@ -53,9 +63,16 @@ export const defaultFaults: Faults = {
   poison: 0.01,
   fail: 0.05,
   erase: 0.002,
+  outage: 0.1,
   skewMs: 2_000,
   deploy: 0.5,
+  rollback: 0.3,
+  operate: 0.2,
 };
+
+/** Methods that a world calls so seldom that hardly any fault would ever meet them. */
+const seldom: ReadonlySet<string> = new Set(["erase", "send", "addReplay", "streams"]);
+const seldomTimes = 10;
 
 /** Where faults happen: its own randomness, so that what happens elsewhere does not change what happens here. */
 export interface Site {
@@ -92,12 +109,13 @@ export function createFates(
 
   function createSite(name: string): Site {
     const random = randomFor(seed, name);
+    const isSeldom = seldom.has(name.slice(name.indexOf(".") + 1));
     let count = 0;
     return {
       random,
       pick(kinds) {
         count++;
-        let chance = random();
+        let chance = random() / (isSeldom ? timesOf(kinds) : 1);
         const kind = kinds.find((kind) => (chance -= rates[kind]) < 0);
         if (kind === undefined || healed) return undefined;
         const id = `${name}#${count}`;
@@ -108,6 +126,12 @@ export function createFates(
         return kind;
       },
     };
+  }
+
+  /** How much more often these happen where calls are seldom; most calls still work. */
+  function timesOf(kinds: readonly FaultKind[]): number {
+    const sum = kinds.reduce((sum, kind) => sum + rates[kind], 0);
+    return Math.max(1, Math.min(seldomTimes, 0.5 / sum));
   }
 
   return {

@@ -1,4 +1,4 @@
-export type { Step, StepCallOptions } from "./client.ts";
+export type { Step, StepCallOptions, StepOptions } from "./client.ts";
 export type { Fault, FaultKind, Faults } from "./faults.ts";
 export { defaultFaults } from "./faults.ts";
 export type {

@@ -3,12 +3,12 @@ import { upcast } from "../core/entity/definition.ts";
 import { foldEntry, type Evidence } from "./evidence.ts";
 import type { FinalEntity, FinalEvent, FinalWorld, Violation, WorldOptions } from "./options.ts";
 
-/** Asks the user's invariants. */
-export function checkInvariants<Outside>(
+/** Asks the user's invariants, one after the other; what they return is waited for. */
+export async function checkInvariants<Outside>(
   evidence: Evidence,
   invariants: NonNullable<WorldOptions<unknown, Outside>["invariants"]>,
   outside: Outside,
-): readonly Violation[] {
+): Promise<readonly Violation[]> {
   const violations: Violation[] = [];
   const world: FinalWorld<Outside> = {
     outside,
@@ -22,14 +22,30 @@ export function checkInvariants<Outside>(
   for (const [name, holds] of Object.entries(invariants)) {
     const checker = `invariant ${name}`;
     try {
-      const found = holds(world);
-      if (found === false) violations.push({ checker, message: "It does not hold." });
-      if (typeof found === "string") violations.push({ checker, message: found });
+      const found = await holds(world);
+      if (found !== undefined && found !== true) violations.push({ checker, message: describe(found) });
     } catch (error) {
-      violations.push({ checker, message: error instanceof Error ? error.message : String(error) });
+      violations.push({ checker, message: describe(error) });
     }
   }
   return violations;
+}
+
+/** What an invariant has found, or thrown. */
+function describe(found: unknown): string {
+  if (found === false) return "It does not hold.";
+  if (found instanceof Error && found.message !== "") return found.message;
+  if (typeof found === "string" && found !== "") return found;
+  // Only true and nothing at all say that it holds: whoever returns a list of what is wrong, say, means it.
+  return `It answers ${toJson(found)} instead of true.`;
+}
+
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
 }
 
 function entitiesOf<S extends EntitySpec>({ streams }: Evidence, { name }: EntityRef<S>): readonly FinalEntity<S>[] {

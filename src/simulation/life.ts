@@ -5,12 +5,10 @@ import { leaseMs } from "../core/delivery/progress.ts";
 import { queueConsumer } from "../core/delivery/workers.ts";
 import { createStep, type ClientPorts, type Step } from "./client.ts";
 import { randomFor } from "./faults.ts";
-import type { Target } from "./target.ts";
+import { createOperator, type OperatorPorts } from "./operator.ts";
 
 /** What a world's life is made of. */
-export interface LifePorts extends ClientPorts {
-  readonly target: Target;
-  readonly app: App;
+export interface LifePorts extends ClientPorts, OperatorPorts {
   readonly next: App | undefined;
   readonly clients: number;
   readonly steps: number;
@@ -18,11 +16,14 @@ export interface LifePorts extends ClientPorts {
   readonly skewMs: number;
   /** What one step of a client does. */
   run(step: Step): unknown;
+  /** What is done when nothing fails any more. */
+  readonly runLast: ((step: Step) => unknown) | undefined;
+  onHealed(): void;
   /** Whether the step of that name is taken. */
   isTaken(name: string): boolean;
 }
 
-/** Clients' requests come once more after this time, milliseconds: past the window of their keys. */
+/** Clients' requests come once more after this time at most, milliseconds: past the window of their keys. */
 const staleMs = 25 * 3_600_000;
 /** How long a world may take to come to rest, milliseconds. */
 const restMs = 2 * 3_600_000;
@@ -34,23 +35,36 @@ const restMs = 2 * 3_600_000;
 export async function live(ports: LifePorts): Promise<readonly string[]> {
   const { seed, scheduler, fates, cluster, next, stale, note } = ports;
   await cluster.start(ports.instances);
-  const rollOut =
-    next && fates.site("deploy").pick(["deploy"])
-      ? scheduler.sleep(3_000 * randomFor(seed, "deploy")()).then(() => cluster.rollOut(next))
-      : undefined;
-  await Promise.all(Array.from({ length: ports.clients }, (_, i) => client(ports, i + 1)));
-  await rollOut;
+  const operator = createOperator(ports);
+  const rolledOut = next && fates.site("deploy").pick(["deploy"]) ? rollOut(ports, next) : undefined;
+  const operated = operator?.work();
+  const outage = fates.site("outage").pick(["outage"])
+    ? scheduler.sleep(5_000 * randomFor(seed, "outage")()).then(() => cluster.crash())
+    : undefined;
+  const clients = Array.from({ length: ports.clients }, (_, i) => client(ports, i + 1));
+  await Promise.all([...clients, rolledOut, outage, operated]);
   fates.heal();
   note("world", "nothing fails any more");
   cluster.thaw();
+  ports.onHealed();
+  if (ports.runLast) {
+    // Those that died last are followed by others.
+    await cluster.ready();
+    await runStep(ports, 0, 1, ports.runLast);
+  }
   // What is late, or comes twice, has come by then.
   await scheduler.sleep(45_000);
   await cluster.shrink(1);
-  const waiting = await rest(ports);
+  let waiting = await rest(ports);
+  if (operator && waiting.length === 0) {
+    await operator.cleanUp();
+    waiting = await rest(ports);
+  }
   if (stale.length === 0 || waiting.length > 0) return waiting;
-  // All sleep for a day, and more.
+  // All sleep: for a day and more, or not quite as long.
+  const random = randomFor(seed, "stale");
   await cluster.shrink(0);
-  await scheduler.sleep(staleMs);
+  await scheduler.sleep(random() < 0.5 ? staleMs : staleMs * random());
   await cluster.shrink(1);
   for (const [i, request] of stale.entries()) {
     note(`late${i}`, `${request.entity} ${request.id} ${request.command} ${request.key}`);
@@ -61,19 +75,34 @@ export async function live(ports: LifePorts): Promise<readonly string[]> {
   return rest(ports);
 }
 
+/** Newer code takes the place of the older one, at once or at the second attempt. */
+async function rollOut({ seed, app, scheduler, fates, cluster, note }: LifePorts, next: App): Promise<void> {
+  const isRolledBack = fates.site("deploy").pick(["rollback"]) !== undefined;
+  await scheduler.sleep(3_000 * randomFor(seed, "deploy")());
+  await cluster.rollOut(next);
+  if (!isRolledBack) return;
+  note("world", "the new code is rolled back");
+  await cluster.rollOut(app);
+  await cluster.rollOut(next);
+}
+
 async function client(ports: LifePorts, number: number): Promise<void> {
-  const { seed, scheduler, note } = ports;
-  const pace = randomFor(seed, `pace ${number}`);
+  const pace = randomFor(ports.seed, `pace ${number}`);
   for (let n = 1; n <= ports.steps; n++) {
-    await scheduler.sleep(1_000 * pace() ** 2);
-    const name = `c${number}.${n}`;
-    if (!ports.isTaken(name)) continue;
-    try {
-      await ports.run(createStep(ports, number, n));
-    } catch (error) {
-      if (!isHoldfastError(error)) throw error;
-      note(name, `ends with ${error.code}`);
-    }
+    await ports.scheduler.sleep(1_000 * pace() ** 2);
+    await runStep(ports, number, n, ports.run);
+  }
+}
+
+async function runStep(ports: LifePorts, client: number, n: number, run: LifePorts["run"]): Promise<void> {
+  const name = `c${client}.${n}`;
+  if (!ports.isTaken(name)) return;
+  try {
+    await run(createStep(ports, client, n));
+  } catch (error) {
+    // Of the step itself, not of what it has asked for.
+    if (!isHoldfastError(error) || error.code === "invalid-options") throw error;
+    ports.note(name, `ends with ${error.code}`);
   }
 }
 
@@ -119,6 +148,7 @@ async function waitingAt({ app, next = app, target: { store } }: LifePorts, now:
     if (parkedAt !== undefined) overdue.push(`${consumer}: parked until ${parkedAt - now} ms from now`);
     if (nextAt !== undefined) earliest = Math.min(earliest ?? nextAt, nextAt);
   }
+  for (const { id, subscription } of await store.replays("unfinished")) overdue.push(`replay ${id} of ${subscription}`);
   return { overdue, nextAt: earliest };
 }
 

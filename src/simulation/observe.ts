@@ -7,8 +7,9 @@ import { createCaller } from "../core/runtime/caller.ts";
 import { streamKey } from "../core/runtime/live.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import type { Fates } from "./faults.ts";
-import type { Answer, Handled, History, Operation } from "./history.ts";
+import { seenOf, type Answer, type Handled, type History, type Operation } from "./history.ts";
 import type { Instance } from "./instance.ts";
+import { createMade, retryOf } from "./made.ts";
 
 /** Notes every request that comes to an instance, and what it answers, however it came: from outside or from a handler. */
 export function observeRuntime(runtime: Runtime, instance: Instance, history: History): Runtime {
@@ -25,11 +26,13 @@ export function observeRuntime(runtime: Runtime, instance: Instance, history: Hi
       time: instance.system.now(),
       invoked: history.next(),
       answered: Infinity,
+      told: Infinity,
       answer: undefined,
     };
     history.operations.push(operation);
     const end = (answer: Answer): void => {
       operation.answered = history.next();
+      operation.told = instance.system.now();
       operation.answer = answer;
     };
     try {
@@ -38,7 +41,7 @@ export function observeRuntime(runtime: Runtime, instance: Instance, history: Hi
       return result;
     } catch (error) {
       const { code, retry } = isHoldfastError(error) ? error : { code: "unknown", retry: "later" };
-      end({ kind: "error", code, later: retry === "later" });
+      end({ kind: "error", code, later: retry === "later", reason: reasonOf(error) });
       throw error;
     }
   }
@@ -99,19 +102,22 @@ export function observeHandlers<App_ extends App>(
   },
 ): App_ {
   async function run(
-    about: Pick<Handled, "handler" | "cause" | "stream" | "version">,
+    about: Pick<Handled, "handler" | "cause" | "stream" | "version" | "seen">,
     { tenant, maxAttempts }: { readonly tenant: string; readonly maxAttempts: number },
     context: HandlerContext<unknown>,
     work: (context: HandlerContext<unknown>) => unknown,
   ): Promise<void> {
     const calls = new Map<string, number>();
+    const made = createMade();
     const handled: Handled = {
       ...about,
       instance: instance.name,
       attempt: context.attempt,
       began: history.next(),
+      time: instance.system.now(),
       calls,
       result: "open",
+      retry: undefined,
       givenUp: false,
       ended: Infinity,
     };
@@ -124,11 +130,17 @@ export function observeHandlers<App_ extends App>(
     };
     const call = <S extends EntitySpec>(entity: EntityRef<S>, id: string, options?: { readonly key?: string }) => {
       const caller = context.call(entity, id, options);
+      if (options?.key !== undefined) history.givenKeys.add(options.key);
       return new Proxy(caller, {
         get(target, command, receiver) {
+          const method: unknown = Reflect.get(target, command, receiver);
+          if (typeof method !== "function") return method;
           const what = `${streamKey({ tenant, entity: entity.name, id })} ${String(command)}`;
-          calls.set(what, (calls.get(what) ?? 0) + 1);
-          return Reflect.get(target, command, receiver) as unknown;
+          return (input?: unknown) => {
+            calls.set(what, (calls.get(what) ?? 0) + 1);
+            // A caller's methods take an input and answer a promise.
+            return made.add((method as (input?: unknown) => Promise<unknown>)(input));
+          };
         },
       });
     };
@@ -145,9 +157,11 @@ export function observeHandlers<App_ extends App>(
       // It has the properties of the context that it was made of.
       await work(own as HandlerContext<unknown>);
       if (fails) throw new Error("The handler fails after its work.");
+      await made.settled();
       end("done");
     } catch (error) {
-      handled.givenUp = (isHoldfastError(error) && error.retry === "never") || context.attempt >= maxAttempts;
+      handled.retry = made.isOpen() ? "later" : retryOf(error);
+      handled.givenUp = handled.retry === "never" || (handled.retry === "reload" && context.attempt >= maxAttempts);
       end("failed");
       throw error;
     }
@@ -171,7 +185,7 @@ export function observeHandlers<App_ extends App>(
       handle: (event, context) => {
         const { id, type, subject, tenant, version } = event;
         const stream = streamKey({ tenant, entity: type.slice(0, type.indexOf(".")), id: subject });
-        const about = { handler: `subscription:${definition.name}`, cause: id, stream, version };
+        const about = { handler: `subscription:${definition.name}`, cause: id, stream, version, seen: seenOf(event) };
         return run(about, { ...definition.policy, tenant }, context, (own) => definition.handle(event, own));
       },
     })),
@@ -199,3 +213,9 @@ export function observeHandlers<App_ extends App>(
 }
 
 export const poisonText = "This message is poison.";
+
+/** An error's own words, and those of what caused it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+}

@@ -15,6 +15,8 @@ export type Unreliable = <T extends object>(name: string, service: T) => T;
 export interface WorldOptions<Services = undefined, Outside = undefined> {
   /** One step of one client: a few commands, reads or messages. What it throws of Holdfast's errors ends the step only. */
   readonly step: (step: Step) => unknown;
+  /** One more step when nothing fails any more: work that must be done at once, however much still waits to be tried again. */
+  readonly afterwards?: (step: Step) => unknown;
   /** Clients that work at the same time. Default 20. */
   readonly clients?: number;
   /** Steps of each client. Default 10. */
@@ -25,7 +27,10 @@ export interface WorldOptions<Services = undefined, Outside = undefined> {
   readonly outside?: () => Outside;
   /** What handlers and `prepare` get, made once per instance. */
   readonly services?: (outside: Outside, unreliable: Unreliable) => Services;
-  /** What must be true when all has come to rest, by name: throw, return false, or return what is wrong. */
+  /**
+   * What must be true when all has come to rest, by name. It holds if it returns true or nothing, or a promise of that;
+   * else it throws, or returns false or what is wrong.
+   */
   readonly invariants?: { readonly [name: string]: (world: FinalWorld<Outside>) => unknown };
   /** Chances that differ from the defaults; `faults: "none"` switches all off. */
   readonly faults?: Partial<Faults> | "none";

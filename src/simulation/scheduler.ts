@@ -10,6 +10,7 @@ export interface Scheduler {
   /**
    * Runs task after task until `life` is settled, each after all that its predecessor has made ready. Answers `stuck` if
    * nothing is left to run before that: something waits for the world outside.
+   * @throws what a task throws
    */
   run(life: Promise<unknown>, stepsMax: number): Promise<"over" | "stuck" | "endless">;
 }
@@ -29,7 +30,7 @@ export function createScheduler(start: number): Scheduler {
   let steps = 0;
 
   function after(delayMs: number, run: () => void): () => void {
-    const task: Task = { time: now + Math.max(0, delayMs), order: order++, run };
+    const task: Task = { time: now + (delayMs > 0 ? delayMs : 0), order: order++, run };
     push(heap, task);
     return () => {
       task.run = undefined;
@@ -49,7 +50,7 @@ export function createScheduler(start: number): Scheduler {
         over = true;
       };
       life.then(end, end);
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         // A tick runs when every promise that is ready has been seen to; asking for it from a promise's reaction puts it
         // behind them. It costs a tenth of a timer of the event loop, and a world has thousands of steps.
         const tick = (): void => process.nextTick(step);
@@ -62,7 +63,11 @@ export function createScheduler(start: number): Scheduler {
           if (task?.run === undefined) return resolve("stuck");
           now = task.time;
           steps++;
-          task.run();
+          try {
+            task.run();
+          } catch (error) {
+            return reject(error);
+          }
           later();
         };
         later();

@@ -1,14 +1,16 @@
 import type { App } from "../core/app.ts";
 import { HoldfastError } from "../core/errors.ts";
+import { checkOptions } from "./checked-options.ts";
 import type { FaultKind } from "./faults.ts";
 import type { Violation, WorldOptions } from "./options.ts";
+import { formatReplay, parseReplay } from "./replay.ts";
 import { shrink, type Needed } from "./shrink.ts";
 import { runWorld, type Kept, type WorldReport } from "./world.ts";
 
 export interface SimulationOptions<Services = undefined, Outside = undefined> extends WorldOptions<Services, Outside> {
-  /** How many worlds. Default 100. */
+  /** How many worlds, at least 1. Default 100. */
   readonly seeds?: number;
-  /** The first one's seed. Default 1. */
+  /** The first one's seed, a whole number from 0 to 2^32 - 1. Default 1. */
   readonly from?: number;
   /** Only this world, as a failure has named it. */
   readonly replay?: string;
@@ -31,6 +33,11 @@ export interface SimulationReport {
   readonly handled: number;
   /** How often each kind of fault has happened. */
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  /**
+   * What steps were told, and how often: `ok`, codes of rejections and errors. Where hardly anything is `ok` the steps
+   * achieve nothing, and no promise was put to the test.
+   */
+  readonly answers: Readonly<Record<string, number>>;
 }
 
 /** A world that has broken a promise, as short as it could be made. */
@@ -45,23 +52,24 @@ export interface SimulationFailure {
 
 /** Lines of a trace that a message shows. */
 const linesMax = 80;
-/** Names that a replay is made of; a world that needs more is shown whole. */
-const namesMax = 60;
 
 /**
  * Runs an app in many worlds in which everything goes wrong that can, and looks for one in which a promise is broken:
  * Holdfast's own ones, and the app's `invariants`. All is simulated but the code: clocks, networks, stores, crashes. A seed
  * gives the same world each time, as long as handlers use no clock, chance or I/O of their own.
  *
- * @throws HoldfastError `simulation-failed`; `details` is a {@link SimulationFailure}, the message tells it
+ * @throws HoldfastError `simulation-failed`; `details` is a {@link SimulationFailure}, the message tells it. If the same
+ * seed gave two different worlds it has no details; `invalid-options` for options that no world can be made of
  */
 export async function simulate<Services, Outside>(
   app: App<unknown, Services>,
   options: SimulationOptions<Services, Outside>,
 ): Promise<SimulationReport> {
+  checkOptions(app, options);
   const { seeds = 100, from = 1, replay, twice = false, shrinkMax = 300, onWorld, ...world } = options;
   const totals = { seeds: 0, requests: 0, entries: 0, handled: 0 };
   const faults: Partial<Record<FaultKind, number>> = {};
+  const answers: Record<string, number> = {};
   const only = replay === undefined ? undefined : parseReplay(replay);
   const run = (seed: number, keep: Kept | undefined, lines = false): Promise<WorldReport> =>
     runWorld(app, world, { seed, keep, lines });
@@ -74,25 +82,24 @@ export async function simulate<Services, Outside>(
     totals.entries += report.counts.entries;
     totals.handled += report.counts.handled;
     for (const { kind } of report.faults) faults[kind] = (faults[kind] ?? 0) + 1;
-    if (report.violations.length > 0) throw await failure(report, only);
+    for (const [code, count] of Object.entries(report.answers)) answers[code] = (answers[code] ?? 0) + count;
+    if (report.violations.length > 0) throw await failure(report);
     if ((twice || seed === first) && (await run(seed, only?.keep)).trace !== report.trace) throw notTheSame(seed);
     await onWorld?.(report);
   }
-  return { ...totals, faults };
+  return { ...totals, faults, answers };
 
-  async function failure(
-    failed: WorldReport,
-    only: { readonly keep: Kept | undefined } | undefined,
-  ): Promise<HoldfastError> {
+  async function failure(failed: WorldReport): Promise<HoldfastError> {
     const { seed } = failed;
-    const shrunk = only
-      ? { needed: { faults: failed.faults.map(({ id }) => id), steps: failed.steps }, report: failed }
-      : await shrink(failed, (needed) => run(seed, keptOf(needed)), shrinkMax);
-    const { needed } = shrunk;
-    const { lines, violations } = only ? failed : await run(seed, keptOf(needed), true);
-    const names = [...needed.faults, ...needed.steps];
-    const again = [seed, ...(names.length > namesMax ? [] : names)].join(" ");
-    return simulationFailed({ seed, violations, replay: again, lines }, needed);
+    const whole = { faults: failed.faults.map(({ id }) => id), steps: failed.steps };
+    // It takes long, and where real time is waited for each run is another one.
+    if (failed.isEndless) return simulationFailed(failed, whole);
+    const again = await run(seed, only?.keep, true);
+    if (again.trace !== failed.trace || again.violations.length === 0) return notTheSame(seed);
+    if (only) return simulationFailed(again, whole);
+    const { needed } = await shrink(failed, (needed) => run(seed, keptOf(needed)), shrinkMax);
+    const shown = await run(seed, keptOf(needed), true);
+    return shown.violations.length === 0 ? notTheSame(seed) : simulationFailed(shown, needed);
   }
 }
 
@@ -100,25 +107,10 @@ function keptOf({ faults, steps }: Needed): Kept {
   return { faults: new Set(faults), steps: new Set(steps) };
 }
 
-/** `4711 i2.append#4 c1.7`: the seed, and if they are named, all faults and steps that happen. */
-function parseReplay(replay: string): { readonly seed: number; readonly keep: Kept | undefined } {
-  const [first = "", ...names] = replay.trim().split(/\s+/);
-  const seed = Number(first);
-  if (!Number.isSafeInteger(seed)) {
-    throw new HoldfastError("invalid-options", `The replay ${JSON.stringify(replay)} does not begin with a seed.`);
-  }
-  if (names.length === 0) return { seed, keep: undefined };
-  return {
-    seed,
-    keep: keptOf({
-      faults: names.filter((name) => name.includes("#")),
-      steps: names.filter((name) => !name.includes("#")),
-    }),
-  };
-}
-
-function simulationFailed(failure: SimulationFailure, { faults, steps }: Needed): HoldfastError {
-  const { seed, violations, replay, lines } = failure;
+function simulationFailed({ seed, violations, lines }: WorldReport, needed: Needed): HoldfastError {
+  const { faults, steps } = needed;
+  const replay = formatReplay(seed, needed);
+  const failure: SimulationFailure = { seed, violations, replay, lines };
   const shown =
     lines.length > linesMax ? [...lines.slice(0, linesMax), `... and ${lines.length - linesMax} lines`] : lines;
   const message = [
@@ -134,6 +126,6 @@ function simulationFailed(failure: SimulationFailure, { faults, steps }: Needed)
 function notTheSame(seed: number): HoldfastError {
   return new HoldfastError(
     "simulation-failed",
-    `Seed ${seed} was another world the second time. Something in the app is not deterministic: a handler or a service that uses a clock, chance, or what an earlier world has left behind.`,
+    `Seed ${seed} was another world the second time. Something is not deterministic: a step, a handler, a service or \`outside\` that uses a clock, a timer, chance, or what an earlier world has left behind.`,
   );
 }

@@ -1,16 +1,18 @@
 import type { App } from "../core/app.ts";
+import type { DeadLetter } from "../core/delivery/port.ts";
 import type { Principal } from "../core/entity/types.ts";
+import { defaultKeyWindow } from "../core/journal/key-window.ts";
 import type { Remote } from "./calls.ts";
 import { check } from "./checkers/index.ts";
 import type { ClientPorts } from "./client.ts";
 import { createCluster } from "./cluster.ts";
 import { readStreams, type Evidence } from "./evidence.ts";
 import { createFates, defaultFaults, hashOf, randomFor, type Fault, type Faults } from "./faults.ts";
-import { createHistory } from "./history.ts";
+import { createHistory, type Operation } from "./history.ts";
 import { live } from "./life.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Unreliable, Violation, WorldOptions } from "./options.ts";
-import { createScheduler } from "./scheduler.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
 import { createMemoryTarget, type Target } from "./target.ts";
 
 /** What became of a world. */
@@ -24,6 +26,10 @@ export interface WorldReport {
   readonly faults: readonly Fault[];
   /** Steps that clients have made, by name: `c3.7`. */
   readonly steps: readonly string[];
+  /** What steps were told, and how often. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** It was ended because it did not end. */
+  readonly isEndless: boolean;
   /** Requests that instances got, stored entries, and runs of handlers. */
   readonly counts: { readonly requests: number; readonly entries: number; readonly handled: number };
 }
@@ -49,7 +55,7 @@ const stepsMax = 1_000_000;
 const endings = {
   stuck:
     "The world has come to a halt: a step or a handler waits for something that is not in it, a real timer or I/O.",
-  endless: `The world has not come to rest after ${stepsMax} steps.`,
+  endless: `The world has not come to rest after ${stepsMax} steps: something goes on for ever, faults are so frequent that no instance gets anywhere, or a step waits for a real timer or I/O (wait with its own \`sleep\`).`,
 } as const;
 
 const anonymous: Principal = { kind: "anonymous", id: "anonymous", tenant: "default", claims: {} };
@@ -79,7 +85,10 @@ export async function runWorld<Services, Outside>(
   const outside = options.outside?.() as Outside;
   const lines: string[] = [];
   const made: string[] = [];
+  const dropped: DeadLetter[] = [];
+  const answers: Record<string, number> = {};
   let trace = 0;
+  let healedAt: number | undefined;
 
   function note(who: string, what: string): void {
     const ms = Math.round((scheduler.now() - beginning) * 10) / 10;
@@ -108,22 +117,30 @@ export async function runWorld<Services, Outside>(
     target,
     app,
     next,
+    apps: next ? [app, next] : [app],
     clients,
     steps,
     instances,
     stale: [],
+    dropped,
+    answers,
     skewMs: faults.skewMs,
     run: options.step,
+    runLast: options.afterwards,
+    onHealed() {
+      healedAt = scheduler.now();
+    },
     isTaken(name) {
       const isTaken = keep?.steps?.has(name) ?? true;
       if (isTaken) made.push(name);
       return isTaken;
     },
   });
-  const end = await scheduler.run(life, stepsMax);
   let violations: readonly Violation[];
   let streams: Evidence["streams"] = new Map();
+  let end: Awaited<ReturnType<Scheduler["run"]>> | undefined;
   try {
+    end = await scheduler.run(life, stepsMax);
     const waiting = end === "over" ? await life : [endings[end]];
     const evidence = await collect(app, next, {
       fates,
@@ -133,12 +150,15 @@ export async function runWorld<Services, Outside>(
       principal,
       faults,
       ownKeys,
+      keys: limits.keys ?? defaultKeyWindow,
       waiting,
+      healedAt,
+      dropped,
     });
     streams = evidence.streams;
-    violations = [...check(evidence), ...checkInvariants(evidence, options.invariants ?? {}, outside)];
+    violations = [...check(evidence), ...(await checkInvariants(evidence, options.invariants ?? {}, outside))];
   } catch (error) {
-    // Of a step, or of a store that cannot be read any more.
+    // Of a step, of services that cannot be made, or of a store that cannot be read any more.
     violations = [{ checker: "step", message: describeError(error) }];
   } finally {
     target.close?.();
@@ -155,6 +175,8 @@ export async function runWorld<Services, Outside>(
     lines,
     faults: fates.fired,
     steps: made,
+    answers,
+    isEndless: end === "endless",
     counts: { requests: history.operations.length, entries, handled: history.handled.length },
   };
 }
@@ -164,21 +186,35 @@ async function collect(
   app: App,
   next: App | undefined,
   world: Pick<ClientPorts, "fates" | "scheduler" | "principal" | "history" | "ownKeys"> &
-    Pick<Evidence, "waiting"> & { readonly target: Target; readonly faults: Faults },
+    Pick<Evidence, "waiting" | "healedAt" | "keys"> & {
+      readonly target: Target;
+      readonly faults: Faults;
+      readonly dropped: readonly DeadLetter[];
+    },
 ): Promise<Evidence> {
-  const { fates, scheduler, principal, target, history, ownKeys, waiting } = world;
+  const { fates, scheduler, principal, target, history, ownKeys, keys, waiting, healedAt } = world;
+  // Of clients, workers and timers, and of whoever they ask for something.
+  const tenants = new Set([principal.tenant, ...history.operations.map(tenantOf)]);
   const newest = next && fates.fired.some(({ kind }) => kind === "deploy") ? next : app;
   return {
     app: newest,
     apps: newest === app ? [app] : [newest, app],
-    streams: await readStreams(newest, [principal.tenant, "default"], target),
+    streams: await readStreams(newest, [...tenants], target),
     history,
-    dead: await target.store.dead({ limit: 1_000_000 }),
+    // Dropped or not: they were given up on.
+    dead: [...(await target.store.dead({ limit: 1_000_000 })), ...world.dropped],
     waiting,
     now: scheduler.now(),
     skewMs: world.faults.skewMs,
     ownKeys,
+    keys,
+    healedAt,
   };
+}
+
+/** The first part of a stream's key. */
+function tenantOf({ stream }: Operation): string {
+  return stream.slice(0, stream.indexOf("/"));
 }
 
 function describeError(error: unknown): string {

@@ -1,8 +1,7 @@
 import { parseArgs } from "node:util";
 import { isHoldfastError } from "holdfast";
 import { simulate, type SimulationReport } from "holdfast/simulation";
-import shop from "../../examples/shop/app.ts";
-import { shopWorld } from "../../examples/shop/simulation.ts";
+import { shopWorld, smallShop } from "../../examples/shop/simulation.ts";
 import { randomWorld } from "./random-app.ts";
 
 const usage = `npm run sim -- [--seeds 1000] [--from 1] [--app shop|random] [--twice] [--replay "SEED ..."]
@@ -38,6 +37,7 @@ let done = 0;
 let shownAt = 0;
 const totals = { requests: 0, entries: 0, handled: 0 };
 const faults: Record<string, number> = {};
+const answers: Record<string, number> = {};
 
 async function onWorld(): Promise<void> {
   done++;
@@ -58,12 +58,13 @@ function add(report: SimulationReport): void {
   totals.entries += report.entries;
   totals.handled += report.handled;
   for (const [kind, count] of Object.entries(report.faults)) faults[kind] = (faults[kind] ?? 0) + count;
+  for (const [code, count] of Object.entries(report.answers)) answers[code] = (answers[code] ?? 0) + count;
 }
 
 try {
   const { twice, replay } = values;
   const common = { twice, onWorld, ...(replay !== undefined && { replay }) };
-  if (values.app === "shop") add(await simulate(shop, { ...shopWorld, ...common, seeds, from }));
+  if (values.app === "shop") add(await simulate(smallShop, { ...shopWorld, ...common, seeds, from }));
   else {
     const first = replay === undefined ? from : Number.parseInt(replay, 10);
     for (let seed = first; seed < first + (replay === undefined ? seeds : 1); seed++) {
@@ -81,6 +82,7 @@ try {
 }
 const seconds = (performance.now() - began) / 1_000;
 const kinds = Object.entries(faults).map(([kind, count]) => `${kind} ${count}`);
+const told = Object.entries(answers).map(([code, count]) => `${code} ${count}`);
 const rows = [
   ["seeds", values.plain ? done : `${done} from ${from} of the ${values.app} app`],
   ["seeds per second", (done / seconds).toFixed(1)],
@@ -88,6 +90,7 @@ const rows = [
   ["stored commands", totals.entries],
   ["runs of handlers", totals.handled],
   ["faults", values.plain ? Object.values(faults).reduce((sum, count) => sum + count, 0) : kinds.join(", ")],
+  ...(values.plain ? [] : [["answers", told.join(", ")]]),
   ["violations", 0],
 ];
 const lines = rows.map(([name, value]) => `${String(name).padEnd(18)}${value}`);

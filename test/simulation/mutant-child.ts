@@ -23,13 +23,12 @@ registerHooks({
 const { isHoldfastError } = await import("holdfast");
 const { simulate } = await import("holdfast/simulation");
 const { randomWorld } = await import("./random-app.ts");
-const { default: shop } = await import("../../examples/shop/app.ts");
-const { shopWorld } = await import("../../examples/shop/simulation.ts");
+const { shopWorld, smallShop } = await import("../../examples/shop/simulation.ts");
 
 async function run(seed: number): Promise<readonly string[]> {
   try {
     const options = { seeds: 1, from: seed, shrinkMax: 0, ...(mutant?.faults && { faults: mutant.faults }) };
-    if (mutant?.app === "shop") await simulate(shop, { ...shopWorld, ...options });
+    if (mutant?.app === "shop") await simulate(smallShop, { ...shopWorld, ...options });
     else {
       const { app, options: world } = randomWorld(seed);
       await simulate(app, { ...world, ...options });

@@ -1,30 +1,81 @@
-import { parseKey } from "../../core/journal/keys.ts";
+import { parseKey, type Key } from "../../core/journal/keys.ts";
 import type { CommandRequest } from "../../core/runtime/requests.ts";
+import type { Evidence, StoredEntry, StreamEvidence } from "../evidence.ts";
+import type { Operation } from "../history.ts";
 
-const hashes = new Map<string, string>();
+const parsed = new Map<string, Key | undefined>();
 
-/** What is stored of a request's key. */
-export function hashOfKey({ key, keyOrigin = "foreign" }: CommandRequest): string | undefined {
+/** The request's key as it is stored; absent where it has none, or what it has is none. */
+export function keyOf({ key, keyOrigin = "foreign" }: CommandRequest): Key | undefined {
   if (key === undefined) return undefined;
   const name = `${keyOrigin} ${key}`;
-  let hash = hashes.get(name);
-  if (hash === undefined) {
-    // A world's keys are asked for over and over again; those of the next one are others.
-    if (hashes.size > 10_000) hashes.clear();
-    hashes.set(name, (hash = parseKey(key, keyOrigin, Number.MAX_SAFE_INTEGER).hash));
+  if (parsed.has(name)) return parsed.get(name);
+  // A world's keys are asked for over and over again; those of the next one are others.
+  if (parsed.size > 10_000) parsed.clear();
+  let made: Key | undefined;
+  try {
+    made = parseKey(key, keyOrigin, Number.MAX_SAFE_INTEGER);
+  } catch {
+    // Refused when it came.
   }
-  return hash;
+  parsed.set(name, made);
+  return made;
 }
 
-const dayMs = 24 * 3_600_000;
+/** What is stored of a request's key. */
+export function hashOfKey(request: CommandRequest): string | undefined {
+  return keyOf(request)?.hash;
+}
 
 /**
- * Whether an opaque key that was used at one time may be unknown at another: after a day, or sooner where the bound on an
- * entity's keys is narrow. One that tells its age is refused then, never unknown.
+ * Whether a key that a record has consumed may be unknown later: only an opaque one, when the window is over, or when the
+ * entity has consumed as many others of its kind behind it as are remembered. One that tells its age is refused then.
  */
-export function mayBeForgotten(key: string | undefined, usedAt: number, at: number, isNarrow: boolean): boolean {
-  return key !== undefined && !key.startsWith("hf1.") && (isNarrow || at - usedAt >= dayMs - clocksMs);
+export function mayBeForgotten(
+  { keys, skewMs }: Pick<Evidence, "keys" | "skewMs">,
+  { entries }: Pick<StreamEvidence, "entries">,
+  key: Pick<Key, "origin" | "born"> | undefined,
+  first: StoredEntry,
+  later: { readonly time: number; readonly sequence: number },
+): boolean {
+  if (key === undefined || key.born !== undefined) return false;
+  const isDerived = key.origin === "derived";
+  const windowMs = isDerived ? keys.derivedMs : keys.foreignMs;
+  if (later.time - first.record.time >= windowMs - 4 * skewMs) return true;
+  if (entries.length <= keys.keysMax) return false;
+  let others = 0;
+  for (const { entry, record } of entries) {
+    if (record.sequence <= first.record.sequence || record.sequence > later.sequence) continue;
+    if (record.time > later.time + 2 * skewMs) break;
+    if (entry.key !== undefined && (entry.derived ?? false) === isDerived) others++;
+  }
+  return others >= keys.keysMax;
 }
 
-/** What the clocks of two instances may differ by, at most. */
-const clocksMs = 60_000;
+/**
+ * Whether a key that tells its age may be refused as too old: the window is over, or as many keys of its kind that are not
+ * older were consumed as are remembered.
+ */
+export function mayBeExpired(
+  { keys, skewMs, streams }: Pick<Evidence, "keys" | "skewMs" | "streams">,
+  { request, stream: name, told }: Operation,
+): boolean {
+  const key = request && keyOf(request);
+  if (key?.born === undefined) return false;
+  const stream = streams.get(name);
+  // What its keys were cannot be told any more.
+  if (stream?.erased) return true;
+  const isDerived = key.origin === "derived";
+  if (key.born < told + 2 * skewMs - (isDerived ? keys.derivedMs : keys.foreignMs)) return true;
+  // A key that was born after its record makes the horizon as young as it is itself.
+  let ahead = 0;
+  const times: number[] = [];
+  for (const { entry, record } of stream?.entries ?? []) {
+    if (entry.key === undefined || (entry.derived ?? false) !== isDerived) continue;
+    if (record.time > told + 2 * skewMs) break;
+    times.push(record.time);
+    if (entry.born !== undefined) ahead = Math.max(ahead, entry.born - record.time);
+  }
+  const { born } = key;
+  return times.filter((time) => time >= born - ahead).length >= keys.keysMax;
+}

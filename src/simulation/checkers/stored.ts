@@ -1,10 +1,9 @@
-import { parseKey } from "../../core/journal/keys.ts";
-import { foldEntry, type StreamEvidence } from "../evidence.ts";
+import type { Key } from "../../core/journal/keys.ts";
+import { definitionsOf, foldWhile, type StoredEntry } from "../evidence.ts";
 import type { Operation } from "../history.ts";
 import type { Checker } from "./checker.ts";
-import { judge } from "./decide.ts";
-import { hashOfKey, mayBeForgotten } from "./keys.ts";
-import { describe } from "./linearisable.ts";
+import { describe } from "./describe.ts";
+import { hashOfKey, keyOf, mayBeForgotten } from "./keys.ts";
 
 /** Sequences are 1..n, each record names its predecessor, versions count the events, time never goes back. */
 export const dense: Checker = {
@@ -32,67 +31,33 @@ export const dense: Checker = {
 /** A key has its effect once: for ever where it tells its age, else as long as it is remembered. */
 export const once: Checker = {
   name: "once",
-  check({ streams, history, ownKeys }) {
+  check(evidence) {
     const wrong: string[] = [];
-    const texts = new Map<string, string>();
-    for (const { key, entriesByKey } of streams.values()) {
-      for (const [hash, [first, ...again]] of entriesByKey) {
+    const keys = new Map<string, Key>();
+    for (const { request } of evidence.history.operations) {
+      const key = request && keyOf(request);
+      if (key === undefined) continue;
+      const known = keys.get(key.hash);
+      if (known === undefined) keys.set(key.hash, key);
+      else if (known.text !== key.text || known.origin !== key.origin) {
+        wrong.push(`keys ${known.text} (${known.origin}) and ${key.text} (${key.origin}) are stored as one`);
+      }
+    }
+    for (const stream of evidence.streams.values()) {
+      for (const [hash, [first, ...again]] of stream.entriesByKey) {
         const second = again[0];
         if (first === undefined || second === undefined) continue;
-        if (texts.size === 0) for (const { request } of history.operations) note(texts, request);
-        const text = texts.get(hash) ?? "";
-        if (mayBeForgotten(text, first.record.time, second.record.time, ownKeys)) continue;
+        const key = keys.get(hash);
+        const { time, sequence } = second.record;
+        if (mayBeForgotten(evidence, stream, key, first, { time, sequence })) continue;
         const at = [first, ...again].map(({ record }) => record.sequence);
-        wrong.push(`${key}: key ${text || hash} of ${first.entry.command} has its effect in records ${at.join(", ")}`);
+        const what = `key ${key?.text ?? hash} of ${first.entry.command}`;
+        wrong.push(`${stream.key}: ${what} has its effect in records ${at.join(", ")}`);
       }
     }
     return wrong;
   },
 };
-
-function note(texts: Map<string, string>, request: Operation["request"]): void {
-  const hash = request && hashOfKey(request);
-  if (request?.key !== undefined && hash !== undefined) {
-    texts.set(parseKey(request.key, request.keyOrigin ?? "foreign", Number.MAX_SAFE_INTEGER).hash, request.key);
-  }
-}
-
-/** What was answered as done is stored, under its key, with that answer; and each time the answer is the same. */
-export const acknowledged: Checker = {
-  name: "acknowledged",
-  check({ streams, history }) {
-    const wrong: string[] = [];
-    for (const operation of history.operations) {
-      const { answer, request, stream: key } = operation;
-      if (answer?.kind !== "outcome" || !answer.outcome.ok || !request) continue;
-      const stream = streams.get(key);
-      const hash = hashOfKey(request);
-      if (stream?.erased || hash === undefined) continue;
-      const { reply, version } = answer.outcome;
-      const stored = stream?.entriesByKey.get(hash) ?? [];
-      const isStored = stored.some(
-        (entry) =>
-          !entry.entry.rejected &&
-          entry.version === version &&
-          JSON.stringify(entry.entry.reply) === JSON.stringify(reply),
-      );
-      if (isStored || (stream && mayLeaveNothing(stream, operation, version))) continue;
-      if (!stream && version === 0) continue;
-      wrong.push(`${describe(operation)}, which is not what is stored`);
-    }
-    return wrong;
-  },
-};
-
-/** Whether the command, run where it was answered, has nothing to store. */
-function mayLeaveNothing(stream: StreamEvidence, { request, time }: Operation, version: number): boolean {
-  const { definition, entries } = stream;
-  if (!definition || !request || request.keyOrigin === "derived") return false;
-  let state: unknown = definition.initial();
-  for (const stored of entries) if (stored.version <= version) state = foldEntry(definition, state, stored);
-  const judged = judge(definition, request, { state, version, now: time });
-  return judged === "unknown" || (judged.entry === undefined && judged.rejection === undefined);
-}
 
 /** Who was only ever refused has left no event. */
 export const rejections: Checker = {
@@ -122,7 +87,7 @@ export const rejections: Checker = {
 /** A snapshot is the fold of what it covers, and no older one takes its place. */
 export const snapshots: Checker = {
   name: "snapshots",
-  check({ streams, history }) {
+  check({ apps, streams, history }) {
     const wrong: string[] = [];
     for (const { stream, sequence, revision } of history.snapshots) {
       const stored = streams.get(stream)?.snapshot;
@@ -131,22 +96,23 @@ export const snapshots: Checker = {
       if (isOlder)
         wrong.push(`${stream}: the snapshot at ${sequence} was stored, there is one at ${stored?.sequence} now`);
     }
-    for (const { key, definition, snapshot, body, entries, records, erased } of streams.values()) {
-      if (!definition || !snapshot || !body || erased || snapshot.revision !== definition.revision) continue;
+    for (const stream of streams.values()) {
+      const { key, snapshot, body, records, erased } = stream;
+      if (!snapshot || !body || erased) continue;
       const record = records[snapshot.sequence - 1];
       if (record?.id !== body.record || record.version !== body.version) {
         wrong.push(`${key}: the snapshot at ${snapshot.sequence} is of another record`);
         continue;
       }
-      let state: unknown = definition.initial();
-      for (const stored of entries) {
-        if (stored.record.sequence <= snapshot.sequence) state = foldEntry(definition, state, stored);
-      }
-      if (JSON.stringify(state) !== JSON.stringify(body.state)) {
-        wrong.push(
-          `${key}: the snapshot at ${snapshot.sequence} holds ${JSON.stringify(body.state)}, the fold is ${JSON.stringify(state)}`,
-        );
-      }
+      const isCovered = ({ record }: StoredEntry): boolean => record.sequence <= snapshot.sequence;
+      // It was written by code of that revision.
+      const folds = definitionsOf({ apps }, stream.stream.entity)
+        .filter(({ revision }) => revision === snapshot.revision)
+        .map((definition) => foldWhile(definition, stream, isCovered))
+        .map((state) => JSON.stringify(state));
+      const held = JSON.stringify(body.state);
+      if (folds.length === 0 || folds.includes(held)) continue;
+      wrong.push(`${key}: the snapshot at ${snapshot.sequence} holds ${held}, the fold is ${folds.join(" or ")}`);
     }
     return wrong;
   },
