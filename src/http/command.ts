@@ -14,7 +14,8 @@ import { contextOf, parseIfMatch, parseKeyHeader } from "./headers.ts";
  */
 export function runCommand(http: HttpContext, exchange: EntityExchange, command: CommandDefinition): Promise<Answer> {
   refuseCrossSite(http, exchange);
-  const deadline = http.runtime.system.now() + http.settings.requestTimeoutMs;
+  const { deadline: end = Infinity } = exchange.env;
+  const deadline = Math.min(end, http.runtime.system.now() + http.settings.requestTimeoutMs);
   return onBehalf(http, exchange, (principal) => runAs(http, exchange, command, principal, deadline));
 }
 

@@ -17,6 +17,8 @@ export interface HttpEnv {
   readonly body?: BodySource;
   /** A header's value by its name in lower case, faster than by the Request. */
   readonly header?: Header;
+  /** When the host ends the request, epoch milliseconds: a command is not stored later. */
+  readonly deadline?: number;
 }
 
 /** A header's value by its name in lower case. */

@@ -107,7 +107,7 @@ export const app: App<unknown, Services> = h.app({ entities: [box, vault, pile] 
 export const alice: Principal = { kind: "user", id: "alice", tenant: "default", claims: {} };
 
 /** `Authorization: Bearer <name>`; some names are trouble, `name@tenant` is of another tenant. */
-function authenticate(request: Request): Principal | undefined {
+export function authenticate(request: Request): Principal | undefined {
   const token = request.headers.get("authorization")?.replace(/^Bearer /, "");
   if (token === undefined) return undefined;
   if (token === "expired") throw new HoldfastError("unauthenticated", "The token has expired.");

@@ -28,7 +28,7 @@ export interface Parcel {
   /** JSON text; with the attributes at most 256 KiB as UTF-8. */
   readonly body: string;
   readonly attributes?: { readonly [name: string]: string } | undefined;
-  /** Not to be handed out before, epoch milliseconds; only for queues without an order. It may come up to a minute early. */
+  /** Not to be handed out before, epoch milliseconds; only for queues without an order. It may come up to two minutes early. */
   readonly notBefore?: number | undefined;
 }
 

@@ -1,0 +1,79 @@
+import type { Principal } from "../../core/entity/types.ts";
+import { HoldfastError } from "../../core/errors.ts";
+import type { HttpEvent, IamIdentity, JwtIdentity, LambdaIdentity } from "./http/event.ts";
+
+/** Tells who sends a request, by what the platform has checked; `undefined`: nobody in particular. */
+export type LambdaAuthenticate = (
+  event: HttpEvent,
+  request: Request,
+) => Principal | undefined | Promise<Principal | undefined>;
+
+/** Where the parts of a principal are in what the platform says: a field's name, or a function. */
+export interface PrincipalMap<Source> {
+  /** Who it is; without one the caller is refused. */
+  readonly id?: string | ((source: Source) => string | undefined);
+  /** His tenant; named, but not there: the caller is refused. Default: the tenant `default` for everybody. */
+  readonly tenant?: string | ((source: Source) => string | undefined);
+  /** What `authorize` may look at. Default: everything that the platform says. */
+  readonly claims?: (source: Source) => { readonly [name: string]: unknown };
+}
+
+type Source = { readonly [name: string]: unknown };
+
+/**
+ * Callers whose requests are signed (`AWS_IAM`, of a Function URL or an HTTP API). The id is the ARN of the user or
+ * of the role's session; claims are `accountId`, `callerId`, `principalOrgId`, `userArn`, `userId`.
+ */
+export function iamPrincipal(map: PrincipalMap<IamIdentity> = {}): LambdaAuthenticate {
+  return ({ requestContext }) => {
+    const iam = requestContext.authorizer?.iam;
+    if (!iam?.userArn && !iam?.userId) return undefined;
+    const { accountId, callerId, principalOrgId, userArn, userId } = iam;
+    // Without the id of the access key, which is nothing to keep.
+    const source = said({ accountId, callerId, principalOrgId, userArn, userId });
+    return principalOf("IAM", source, { id: "userArn", ...map });
+  };
+}
+
+/**
+ * Callers with a JSON Web Token that a JWT authorizer of an HTTP API has checked. The id is `sub`; claims are those of the
+ * token, as text, and `scopes`, a list, where the route asks for any.
+ */
+export function jwtPrincipal(map: PrincipalMap<Source> = {}): LambdaAuthenticate {
+  return ({ requestContext }) => {
+    const jwt: JwtIdentity | null | undefined = requestContext.authorizer?.jwt;
+    if (!jwt?.claims) return undefined;
+    const source = said({ ...jwt.claims, ...(jwt.scopes && { scopes: jwt.scopes }) });
+    return principalOf("token", source, { id: "sub", ...map });
+  };
+}
+
+/** Callers that your Lambda authorizer has let in: `id` says where in its `context` the id is. */
+export function lambdaPrincipal(
+  map: PrincipalMap<LambdaIdentity> & Pick<Required<PrincipalMap<LambdaIdentity>>, "id">,
+): LambdaAuthenticate {
+  return ({ requestContext }) => {
+    const context = requestContext.authorizer?.lambda;
+    return context ? principalOf("authorizer", said(context), map) : undefined;
+  };
+}
+
+/** What is there: API Gateway says nothing as null, or as an empty text. */
+function said(source: Source): Source {
+  return Object.fromEntries(Object.entries(source).filter(([, value]) => value != null && value !== ""));
+}
+
+function principalOf(what: string, source: Source, { id, tenant, claims }: PrincipalMap<Source>): Principal {
+  const part = (name: string, where: string | ((source: Source) => string | undefined) | undefined): string => {
+    const value = typeof where === "function" ? where(source) : source[where ?? ""];
+    if (typeof value === "string" && value !== "") return value;
+    const field = typeof where === "string" ? ` (${where})` : "";
+    throw new HoldfastError("unauthenticated", `The ${what} of the caller names no ${name}${field}.`);
+  };
+  return {
+    kind: "user",
+    id: part("id", id),
+    tenant: tenant === undefined ? "default" : part("tenant", tenant),
+    claims: claims ? claims(source) : source,
+  };
+}
