@@ -28,7 +28,7 @@ interface FunctionOptions {
 }
 
 /** What the journal of every function needs. docs/aws.md, permissions. */
-const journalActions = ["PutItem", "Query", "GetItem", "UpdateItem", "DeleteItem"].map(
+const journalActions = ["PutItem", "Query", "GetItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"].map(
   (action) => `dynamodb:${action}`,
 );
 
@@ -108,7 +108,10 @@ export function createFunctions(
     code: "stream",
     seconds: plan.streamSeconds,
     statements: [
-      new PolicyStatement({ actions: ["dynamodb:Query", "dynamodb:PutItem"], resources: [table.tableArn] }),
+      new PolicyStatement({
+        actions: ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"],
+        resources: [table.tableArn],
+      }),
       new PolicyStatement({
         actions: ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
         resources: [table.tableStreamArn ?? ""],

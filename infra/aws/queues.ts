@@ -51,6 +51,8 @@ export function createQueues(stack: Stack, { plan, alarmTopic }: DeploymentOptio
     const id = idOf(planned.consumer);
     const both: QueueProps = {
       retentionPeriod: retention,
+      // What a dead letter holds of it has to fit into an item of the table.
+      maxMessageSizeBytes: 256 * 1_024,
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       ...(planned.fifo && {

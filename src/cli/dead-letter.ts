@@ -1,8 +1,7 @@
 import type { DeadLetter } from "../core/delivery/port.ts";
 import { decodeEntries, type StoredMessage } from "../core/journal/format.ts";
-import type { StoredRecord } from "../core/journal/port.ts";
+import type { Journal, StoredRecord } from "../core/journal/port.ts";
 import { envelopesOf, type Envelope } from "../core/messaging/envelope.ts";
-import type { SqliteJournal } from "../local/index.ts";
 
 /** A dead letter with what it is about, as `--json` prints it. Times are ISO 8601. */
 export interface LetterView {
@@ -23,9 +22,14 @@ export interface LetterView {
   readonly timer?: Of & { readonly name: string };
   readonly message?: { readonly id: string; readonly body: string; readonly attributes?: unknown };
   readonly tick?: { readonly time: string; readonly cron: string; readonly zone: string };
+  /** What could not be relayed: a record, which may be damaged. */
+  readonly record?: Of & { readonly sequence: number };
   /** What it was about is not there any more. */
   readonly erased?: Of;
 }
+
+/** At which records lie that could not be relayed. */
+export const relayConsumer = "relay";
 
 /** An entity. */
 interface Of {
@@ -33,7 +37,7 @@ interface Of {
   readonly id: string;
 }
 
-export async function viewOf(journal: SqliteJournal, letter: DeadLetter): Promise<LetterView> {
+export async function viewOf(journal: Journal, letter: DeadLetter): Promise<LetterView> {
   const { id, consumer, reason, failures, created, again, stream } = letter;
   return {
     id,
@@ -49,7 +53,7 @@ export async function viewOf(journal: SqliteJournal, letter: DeadLetter): Promis
 }
 
 /** One line: `cart "u1" v2 checkedOut`. */
-export function subjectOf({ event, command, timer, message, tick, erased }: LetterView): string {
+export function subjectOf({ event, command, timer, message, tick, record, erased }: LetterView): string {
   if (event) {
     const [entity = "", type = ""] = event.type.split(".");
     return `${entity} "${event.subject}" v${event.version} ${type}`;
@@ -60,13 +64,14 @@ export function subjectOf({ event, command, timer, message, tick, erased }: Lett
   }
   if (timer) return `${timer.entity} "${timer.id}" timer ${timer.name}`;
   if (message) return `message ${message.id}`;
+  if (record) return `${record.entity} "${record.id}" record ${record.sequence}`;
   if (tick) return `tick of ${tick.time}`;
   return erased ? `${erased.entity} "${erased.id}" (erased)` : "(nothing)";
 }
 
-type Content = Pick<LetterView, "event" | "command" | "timer" | "message" | "tick" | "erased">;
+type Content = Pick<LetterView, "event" | "command" | "timer" | "message" | "tick" | "record" | "erased">;
 
-async function contentOf(journal: SqliteJournal, letter: DeadLetter): Promise<Content> {
+async function contentOf(journal: Journal, letter: DeadLetter): Promise<Content> {
   const { id, consumer, stream, sequence, n, name, body = "", attributes } = letter;
   if (!stream) {
     if (consumer.startsWith("timer:")) return { tick: tickOf(body) };
@@ -77,6 +82,7 @@ async function contentOf(journal: SqliteJournal, letter: DeadLetter): Promise<Co
   }
   const of = { entity: stream.entity, id: stream.id };
   if (sequence === undefined || n === undefined) return { timer: { ...of, name: name ?? "" } };
+  if (consumer === relayConsumer) return { record: { ...of, sequence } };
   const record = await journal.record(stream, sequence);
   if (!record) return { erased: of };
   if (consumer === "sends") {

@@ -1,5 +1,6 @@
-import { Argument, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { checkId, checkName, checkTenant } from "../core/entity/names.ts";
+import { CliError } from "./cli-error.ts";
 
 /** A parser for commander, which then says which option, argument or variable has a value that `check` refuses. */
 function checked(check: (value: string) => void): (value: string) => string {
@@ -53,4 +54,61 @@ export const dataOption: Option = new Option("--data <folder>", "the folder of t
   .argParser((value, previous: string) => value || previous);
 export interface DataOptions {
   readonly data: string;
+}
+
+/** Where things are stored. */
+const targets = ["local", "aws"] as const;
+export type Target = (typeof targets)[number];
+
+function targetOf(value: string, previous: Target): Target {
+  if (value === "") return previous;
+  const target = targets.find((each) => each === value);
+  if (target) return target;
+  throw new InvalidArgumentError(`There are ${targets.join(" and ")}.`);
+}
+
+const targetOption = new Option("--target <name>", "where things are stored: local or aws")
+  .env("HOLDFAST_TARGET")
+  .default("local" satisfies Target)
+  .argParser(targetOf);
+
+const tableOption = new Option("--table <name>", "the DynamoDB table (aws)").env("HOLDFAST_TABLE");
+const queuesOption = new Option("--queues <prefix>", "what the URLs of all queues begin with (aws)").env(
+  "HOLDFAST_QUEUES",
+);
+export const topicOption: Option = new Option("--topic <arn>", "the SNS FIFO topic (aws)").env("HOLDFAST_TOPIC");
+
+/** What finds the place where things are stored. An empty text is none: a variable that was set to nothing. */
+export interface TargetOptions extends DataOptions {
+  readonly target: Target;
+  readonly table?: string;
+  readonly queues?: string;
+  readonly topic?: string;
+}
+
+/** Adds the options of commands that read the journal; `sends`: and those of commands that fill queues. */
+export function withTarget(command: Command, sends?: "sends"): Command {
+  command.addOption(dataOption).addOption(targetOption).addOption(tableOption);
+  return sends ? command.addOption(queuesOption) : command;
+}
+
+/**
+ * Refuses what the command line says of one target where another one is meant: whoever erases must not do it elsewhere.
+ * @throws CliError
+ */
+export function checkTarget(command: Command): void {
+  const target: unknown = command.getOptionValue("target");
+  const foreign = target === "aws" ? ["data"] : target === "local" ? ["table", "queues", "topic"] : [];
+  for (const name of foreign) {
+    if (command.getOptionValueSource(name) !== "cli") continue;
+    const other = target === "aws" ? "local" : "aws";
+    throw new CliError(`--${name} is of the target ${other}, and the target is ${target}. Say --target ${other}.`, 2);
+  }
+}
+
+/** Parses a day or a time: epoch milliseconds. */
+export function timeOf(value: string): number {
+  const time = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : NaN;
+  if (Number.isFinite(time)) return time;
+  throw new InvalidArgumentError("It must be a day or a time: 2026-11-21 or 2026-11-21T08:30:00Z.");
 }

@@ -11,8 +11,10 @@ import { addInit } from "./commands/init.ts";
 import { addList } from "./commands/list.ts";
 import { addManifest } from "./commands/manifest.ts";
 import { addOpenApi } from "./commands/openapi.ts";
+import { addRelay } from "./commands/relay.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSend } from "./commands/send.ts";
+import { checkTarget } from "./options.ts";
 import { endWithReaders, flush } from "./output.ts";
 
 /** In the order in which the help shows them. */
@@ -25,6 +27,7 @@ const commands = [
   addErase,
   addDeadLetters,
   addReplay,
+  addRelay,
   addSend,
   addOpenApi,
   addManifest,
@@ -38,7 +41,8 @@ export async function run(version: string): Promise<never> {
     .description("Stateful business logic on serverless functions.")
     .version(version)
     .showHelpAfterError("(holdfast --help shows what there is)")
-    .exitOverride();
+    .exitOverride()
+    .hook("preAction", (_, command) => checkTarget(command));
   for (const add of commands) add(program);
   const code = await program.parseAsync().then(() => 0, explain);
   await flush();

@@ -17,7 +17,7 @@ export function createMemoryFailures(): FailureStore {
     },
     async bury(letter) {
       const id = deadLetterId(letter);
-      if (!letters.has(id)) letters.set(id, { ...letter, id });
+      if (letter.created > (letters.get(id)?.created ?? -Infinity)) letters.set(id, { ...letter, id });
     },
     async blank(stream) {
       for (const [id, letter] of letters) {
@@ -31,8 +31,9 @@ export function createMemoryFailures(): FailureStore {
         .toSorted((a, b) => a.id - b.id)
         .slice(0, limit);
     },
-    async drop(ids) {
-      return [...new Set(ids)].filter((id) => letters.delete(id)).length;
+    async drop(ids, until = Infinity) {
+      const dead = [...new Set(ids)].filter((id) => (letters.get(id)?.created ?? Infinity) <= until);
+      return dead.filter((id) => letters.delete(id)).length;
     },
   };
 }

@@ -1,6 +1,8 @@
 export * from "./conformance/journal.ts";
 export * from "./conformance/delivery.ts";
 export * from "./conformance/messages.ts";
+export * from "./conformance/bus.ts";
+export * from "./conformance/failures.ts";
 export type { EventOf, Expected, Given, When, WhenOptions } from "./given.ts";
 export { given } from "./given.ts";
 export type { TestApp, TestAppOptions } from "./test-app.ts";

@@ -29,12 +29,14 @@ export interface CliOptions {
   readonly input?: string | Buffer;
 }
 
+const settings = /^(?:NODE_OPTIONS$|PORT$|HOLDFAST_|AWS_)/;
+
 /** Starts the CLI from its sources, without any settings of whoever runs the tests. */
 export function startCli(
   args: readonly string[],
   { cwd = root, env = {}, flags = [], timeoutMs, input }: CliOptions = {},
 ): ChildProcess {
-  const { NODE_OPTIONS: _, PORT: _port, HOLDFAST_DATA: _data, ...own } = process.env;
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
   const main = join(root, "src/cli/main.ts");
   const child = spawn(process.execPath, [...flags, "--conditions=holdfast-source", main, ...args], {
     cwd,

@@ -55,11 +55,11 @@ function units(bytes: number): number {
 }
 
 /** @throws HoldfastError `journal-corrupt` where the bytes are not what `pack` made */
-export async function inflated(bytes: Uint8Array): Promise<string> {
+export async function inflated(bytes: Uint8Array, what = "a snapshot"): Promise<string> {
   try {
     return (await inflate(bytes, { maxOutputLength: bodyBytesMax })).toString();
   } catch (error) {
-    throw new HoldfastError("journal-corrupt", damaged("a snapshot").message, { cause: error });
+    throw new HoldfastError("journal-corrupt", damaged(what).message, { cause: error });
   }
 }
 

@@ -56,7 +56,8 @@ export async function erase(requests: Requests, stream: StreamId, tombstone: num
   }
 }
 
-async function inSlices(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+/** Works on some at a time; begins no more after one has failed. */
+export async function inSlices<One>(items: readonly One[], work: (item: One) => Promise<void>): Promise<void> {
   for (let at = 0; at < items.length; at += concurrency) {
     await Promise.all(items.slice(at, at + concurrency).map(work));
   }

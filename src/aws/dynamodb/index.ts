@@ -1,3 +1,5 @@
+export { createDynamoFailures } from "./failures.ts";
 export { createDynamoJournal } from "./journal.ts";
 export type { DynamoOptions } from "./options.ts";
+export { scanRecords } from "./scan.ts";
 export { checkTable, tableInput } from "./table.ts";

@@ -74,7 +74,8 @@ function bodyOf({ body, deflated, generation, parts }: Item): PackedBody {
   return { kind: "parts", generation: generation.S, count: numberOf(parts, 1, "a snapshot") };
 }
 
-function numberOf(value: AttributeValue | undefined, min: number, what: string): number {
+/** @throws HoldfastError `journal-corrupt` where it is no whole number of at least `min` */
+export function numberOf(value: AttributeValue | undefined, min: number, what: string): number {
   const number = value?.N === undefined || value.N === "" ? Number.NaN : Number(value.N);
   if (Number.isSafeInteger(number) && number >= min) return number;
   throw damaged(what);

@@ -68,9 +68,19 @@ export interface Page {
 }
 
 /** The pages of a strongly consistent query, each when it is asked for: one request and one bill per page. */
-export async function* query(
+export function query(
   requests: Requests,
   stream: StreamId,
+  range: Range,
+  more: Partial<QueryCommandInput> = {},
+): AsyncGenerator<Page, void, undefined> {
+  return queryPartition(requests, partitionOf(stream), range, more);
+}
+
+/** The same of a partition that is no stream. */
+export async function* queryPartition(
+  requests: Requests,
+  partition: string,
   { from, to, descending = false, limit }: Range,
   more: Partial<QueryCommandInput> = {},
 ): AsyncGenerator<Page, void, undefined> {
@@ -85,7 +95,7 @@ export async function* query(
       ScanIndexForward: !descending,
       ...more,
       ExpressionAttributeValues: {
-        ":pk": { S: partitionOf(stream) },
+        ":pk": { S: partition },
         ":from": { S: from },
         ":to": { S: to },
         ...more.ExpressionAttributeValues,

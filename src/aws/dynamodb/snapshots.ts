@@ -13,7 +13,7 @@ import type { Requests } from "./requests.ts";
 const attemptsMax = 64;
 
 /** The greatest revision: the stream is erased, and nothing replaces its snapshot. */
-const erasedRevision = Number.MAX_SAFE_INTEGER;
+export const erasedRevision: number = Number.MAX_SAFE_INTEGER;
 
 /** Newer than the stored one, which is not the last, and no horizon goes back. */
 const isNewerCondition =

@@ -3,35 +3,35 @@ import type { Command } from "commander";
 import { decodeEntries, eraseCommand, type Entry } from "../../core/journal/format.ts";
 import type { StoredRecord } from "../../core/journal/port.ts";
 import { CliError } from "../cli-error.ts";
-import { hintAt, withJournal } from "../journal.ts";
-import { dataOption, entityArgument, idArgument, ownTenantOption, type DataOptions } from "../options.ts";
+import { entityArgument, idArgument, ownTenantOption, withTarget, type TargetOptions } from "../options.ts";
 import { print } from "../output.ts";
+import { withTools } from "../target/open.ts";
 
-interface EventsOptions extends DataOptions {
+interface EventsOptions extends TargetOptions {
   readonly tenant: string;
   readonly json?: boolean;
 }
 
 export function addEvents(program: Command): void {
-  program
+  const command = program
     .command("events")
     .description("print an entity's history: what was asked, what happened, what was sent")
     .addArgument(entityArgument)
     .addArgument(idArgument)
-    .addOption(dataOption)
     .addOption(ownTenantOption)
-    .option("--json", "one record per line, as it is stored")
-    .action(printEvents);
+    .option("--json", "one record per line, as it is stored");
+  withTarget(command).action(printEvents);
 }
 
-function printEvents(entity: string, id: string, { data, tenant, json }: EventsOptions): Promise<void> {
-  return withJournal(data, async (journal) => {
+function printEvents(entity: string, id: string, options: EventsOptions): Promise<void> {
+  const { tenant, json } = options;
+  return withTools(options, async ({ journal, entityHint }) => {
     for (let after = 0; ; ) {
       const records = await journal.history({ tenant, entity, id }, { after, limit: 500 });
       const last = records.at(-1);
       if (last === undefined) {
         if (after > 0) return;
-        throw new CliError(`Nothing is stored of ${entity} "${id}".${hintAt(data, entity, tenant)}`);
+        throw new CliError(`Nothing is stored of ${entity} "${id}".${entityHint(entity, tenant)}`);
       }
       after = last.sequence;
       await print(records.flatMap((record) => [...linesOf(record, json)]).join("\n"));

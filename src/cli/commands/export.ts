@@ -1,42 +1,37 @@
 import type { Command } from "commander";
 import { envelopesOf } from "../../core/messaging/envelope.ts";
-import { hintAt, withJournal } from "../journal.ts";
-import { dataOption, entityOption, tenantOption, type DataOptions } from "../options.ts";
+import { entityOption, tenantOption, withTarget, type TargetOptions } from "../options.ts";
 import { print } from "../output.ts";
+import { withTools } from "../target/open.ts";
 
-interface ExportOptions extends DataOptions {
+interface ExportOptions extends TargetOptions {
   readonly tenant?: string;
   readonly entity?: string;
 }
 
 export function addExport(program: Command): void {
-  program
+  const command = program
     .command("export")
     .description("print all events as CloudEvents, one a line, in the order in which they were stored")
-    .addOption(dataOption)
     .addOption(tenantOption)
-    .addOption(entityOption)
-    .action(exportEvents);
+    .addOption(entityOption);
+  withTarget(command).action(exportEvents);
 }
 
-function exportEvents({ data, tenant, entity }: ExportOptions): Promise<void> {
-  return withJournal(data, async (journal) => {
+function exportEvents(options: ExportOptions): Promise<void> {
+  const { tenant, entity } = options;
+  return withTools(options, async ({ records, entityHint }) => {
     const rewind = process.stderr.isTTY ? "\r" : "";
     let events = 0;
-    for (let position = 0; ; ) {
-      const records = await journal.recordsAfter(position, 1_000);
-      const last = records.at(-1);
-      if (last === undefined) break;
-      position = last.position;
-      const lines = records
-        .filter(({ stream }) => stream.tenant === (tenant ?? stream.tenant))
-        .filter(({ stream }) => stream.entity === (entity ?? stream.entity))
-        .flatMap(({ stream, record }) => envelopesOf(stream, record).map((envelope) => JSON.stringify(envelope)));
+    for await (const page of records({ tenant, entity })) {
+      const lines = page.flatMap(({ stream, record }) =>
+        envelopesOf(stream, record).map((envelope) => JSON.stringify(envelope)),
+      );
       if (lines.length > 0) await print(lines.join("\n"));
       events += lines.length;
       if (rewind) process.stderr.write(`${rewind}${events} events`);
     }
-    const hint = entity === undefined ? "" : hintAt(data, entity, tenant);
+    const hint = entity === undefined ? "" : entityHint(entity, tenant);
     process.stderr.write(`${rewind}${events} events exported.${hint}\n`);
   });
 }

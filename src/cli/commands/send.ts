@@ -1,23 +1,26 @@
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { queued, type OutgoingMessage } from "../../core/delivery/outgoing.ts";
 import { queueConsumer } from "../../core/delivery/workers.ts";
-import { isHoldfastError } from "../../core/errors.ts";
+import { type HoldfastError, isHoldfastError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { createSystem } from "../../core/runtime/system.ts";
-import type { SqliteJournal } from "../../local/index.ts";
 import { findAppFile, loadApp } from "../app-module.ts";
 import { CliError } from "../cli-error.ts";
-import { withJournal } from "../journal.ts";
-import { checkedName, dataOption, type AppOptions, type DataOptions } from "../options.ts";
+import { checkedName, withTarget, type AppOptions, type TargetOptions } from "../options.ts";
 import { print, progress } from "../output.ts";
+import { withTools } from "../target/open.ts";
+import type { Tools } from "../target/tools.ts";
 
 /** Messages that are stored at once. */
 const batchMax = 500;
 
+/** Messages that are named where they were not sent. */
+const namedMax = 10;
+
 /** Most of standard input that is read, bytes: all of it is checked before any of it is sent. */
 const inputBytesMax = 256 * 1024 * 1024;
 
-interface SendOptions extends AppOptions, DataOptions {
+interface SendOptions extends AppOptions, TargetOptions {
   readonly id?: string;
   readonly attribute: Readonly<Record<string, string>>;
   readonly lines?: boolean;
@@ -25,18 +28,17 @@ interface SendOptions extends AppOptions, DataOptions {
 }
 
 export function addSend(program: Command): void {
-  program
+  const command = program
     .command("send")
     .description("put a message, or several, into a worker's queue; prints their ids")
     .addArgument(new Argument("<queue>", "as the worker names it").argParser(checkedName("Queue")))
     .addArgument(new Argument("[json]", "the message (default: standard input)"))
-    .addOption(dataOption)
     .option("--app <file>", "refuse a queue that no worker of this app empties")
     .option("--id <id>", "what makes it the same message when it is sent again (default: a new id)")
     .option("--attribute <name=value>", "beside the message; may be repeated", attribute, {})
     .option("--lines", "standard input has a message in each line (NDJSON)")
-    .option("--raw", "send it as it is, JSON or not")
-    .action(sendMessages);
+    .option("--raw", "send it as it is, JSON or not");
+  withTarget(command, "sends").action(sendMessages);
 }
 
 function attribute(value: string, previous: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -46,24 +48,27 @@ function attribute(value: string, previous: Readonly<Record<string, string>>): R
 }
 
 async function sendMessages(queue: string, json: string | undefined, options: SendOptions): Promise<void> {
-  const { data, id, lines } = options;
+  const { id, lines } = options;
   if (lines && json !== undefined) throw new CliError("--lines is for standard input: name no message beside it.", 2);
   if (lines && id !== undefined) throw new CliError("--id is for one message, not for --lines.", 2);
   if (options.app !== undefined) await checkQueue(options.app, queue);
   const system = createSystem();
-  const messages = bodiesOf(json ?? (await readInput()), options).map(({ where, body }) =>
-    explained(where, () => queued(outgoing(body, options), system)),
-  );
-  await withJournal(data, async (journal) => {
+  const messages = bodiesOf(json ?? (await readInput()), options).map(({ where, body }) => ({
+    where,
+    ...explained(where, () => queued(outgoing(body, options), system)),
+  }));
+  await withTools(options, async ({ send, consumers }) => {
     const report = progress("sent");
     for (let i = 0; i < messages.length; i += batchMax) {
       const batch = messages.slice(i, i + batchMax);
-      await journal.send(queueConsumer(queue), batch);
-      await print(batch.map(({ name }) => name).join("\n"));
+      const errors = await send(queueConsumer(queue), batch);
+      const sent = batch.filter((_, n) => errors[n] === undefined).map(({ name }) => name);
+      if (sent.length > 0) await print(sent.join("\n"));
+      checkSent(batch, errors, messages.length - i - batch.length);
       if (messages.length > batchMax) report(i + batch.length);
     }
     report();
-    process.stderr.write(await hintAt(journal, queue));
+    process.stderr.write(hintAt(await consumers(), queue));
   });
 }
 
@@ -119,10 +124,32 @@ function explained<T>(where: string, check: () => T): T {
   }
 }
 
+/** @throws CliError that says which ones are not there for sure */
+function checkSent(
+  batch: readonly { readonly where: string; readonly name: string }[],
+  errors: readonly (HoldfastError | undefined)[],
+  untried: number,
+): void {
+  const failed = batch.flatMap(({ where, name }, i) => {
+    const error = errors[i];
+    return error ? [`${where} (${name}) may not be there: ${error.message}`] : [];
+  });
+  if (failed.length === 0) return;
+  const [more, rest] = [failed.length - namedMax, untried];
+  throw new CliError(
+    [
+      ...failed.slice(0, namedMax),
+      ...(more > 0 ? [`and ${more} more`] : []),
+      ...(rest > 0 ? [`The last ${rest} were not tried.`] : []),
+    ].join("\n"),
+  );
+}
+
+type Known = Awaited<ReturnType<Tools["consumers"]>>;
+
 /** For who has misspelt a queue: the data folder does not know an app's queues, only who has ever taken messages. */
-async function hintAt(journal: SqliteJournal, queue: string): Promise<string> {
-  const known = await journal.consumers();
-  if (known.includes(queueConsumer(queue))) return "";
+function hintAt(known: Known, queue: string): string {
+  if (known === undefined || known.includes(queueConsumer(queue))) return "";
   const prefix = queueConsumer("");
   const queues = known.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const others = queues.length === 0 ? "" : ` Workers have run for ${queues.join(", ")}.`;

@@ -10,7 +10,7 @@ import { referenceBody, tickMessageBody, timerBody } from "./wire.ts";
 export function createDeadLetters(failures: FailureStore, bus: Pick<Bus, "send">): DeadLetterStore {
   return {
     dead: failures.dead,
-    drop: failures.drop,
+    drop: (ids) => failures.drop(ids),
     async redrive(ids, now) {
       const letters: DeadLetter[] = [];
       for (const id of new Set(ids)) {
@@ -23,8 +23,8 @@ export function createDeadLetters(failures: FailureStore, bus: Pick<Bus, "send">
         const [queue, parcel] = parcelOf(letter, now);
         const [error] = await bus.send(queue, [parcel]);
         if (error) throw error;
-        // Sent first: where this dies in between it is there twice, and has its effects once.
-        await failures.drop([letter.id]);
+        // Sent first: where this dies in between it is there twice, and has its effects once. It may be dead again by now.
+        await failures.drop([letter.id], letter.created);
       }
       return letters.length;
     },

@@ -163,6 +163,29 @@ test("a redriven message keeps its id, and begins its attempts anew", async () =
   expect(seen.at(-1)).toBe("a/1 a");
 });
 
+test("what dies again while it is redriven stays dead", async () => {
+  const { failures, broker } = setUp();
+  const letter = {
+    consumer: "queue:jobs",
+    name: "a",
+    body: "{}",
+    created: 1_000,
+    failures: { attempts: 3, since: 1_000 },
+    reason: { code: "bad", message: "No." },
+  };
+  await failures.bury(letter);
+  const letters = createDeadLetters(failures, {
+    async send(...args) {
+      const results = await broker.send(...args);
+      await failures.bury({ ...letter, created: 2_000 });
+      return results;
+    },
+  });
+  const [dead] = await letters.dead({ limit: 10 });
+  expect(await letters.redrive([dead?.id ?? 0], 1_500)).toBe(1);
+  expect(await letters.dead({ limit: 10 })).toMatchObject([{ name: "a", created: 2_000 }]);
+});
+
 test("where the broker does not take what is redriven, it stays dead", async () => {
   const { receive, failures, broker, system } = setUp(() => {
     throw new HoldfastError("bad", "Never.");
