@@ -19,7 +19,7 @@ test("docs/reliability.md says what was measured, about the code as it is", asyn
       name,
     ).toBe(true);
   }
-  expect(figures.shop.figures.seeds).toBeGreaterThanOrEqual(1_000);
-  expect(figures.random.figures.seeds).toBeGreaterThanOrEqual(1_000);
+  expect(figures.shop.figures.seeds).toBeGreaterThanOrEqual(20_000);
+  expect(figures.random.figures.seeds).toBeGreaterThanOrEqual(20_000);
   expect(figures.crash.figures["broken"]).toBe(0);
 });

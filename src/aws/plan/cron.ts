@@ -22,7 +22,8 @@ export function scheduleExpressions(cron: string, zone: string): readonly string
     .split(/\s+/)
     .map((text, i) => numbersOf(text, i));
   const isSteady = /^(?:Etc\/)?(?:UTC|GMT|UCT|Zulu|Universal|Greenwich)$/i.test(zone);
-  const minutes = isSteady || minute === undefined ? minute : [...new Set([0, 30, ...minute])].toSorted((a, b) => a - b);
+  const minutes =
+    isSteady || minute === undefined ? minute : [...new Set([0, 30, ...minute])].toSorted((a, b) => a - b);
   const hours = isSteady ? hour : undefined;
   const weekdays = weekday && [...new Set(weekday.map((n) => (n % 7) + 1))].toSorted((a, b) => a - b);
   const times = `${written(minutes)} ${written(hours)}`;
