@@ -97,7 +97,9 @@ export function createServing({ spec, journal, system, cursor, progress, lanes }
     }
     const { at, record } = next;
     parked.since = record.time;
-    const result = await attemptAt({ reference: at, record, stop: signal }, parked.failures);
+    // Where newer code does not want what has failed, that is not the failure of what comes behind it.
+    const isSame = at.sequence === parked.at.sequence && at.n === parked.at.n;
+    const result = await attemptAt({ reference: at, record, stop: signal }, isSame ? parked.failures : undefined);
     if (signal.aborted) return;
     if (result.kind === "retry") {
       const { failures, due } = result;
