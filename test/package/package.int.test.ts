@@ -18,6 +18,7 @@ import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 interface Manifest {
+  readonly peerDependencies: { readonly [name: string]: string };
   readonly name: string;
   readonly version: string;
   readonly bin: Readonly<Record<string, string>>;
@@ -141,7 +142,7 @@ beforeAll(() => {
   writeFileSync(join(consumer, "probe.mjs"), probe);
   writeFileSync(join(consumer, "program.ts"), program);
   writeFileSync(join(consumer, "tsconfig.json"), JSON.stringify(tsconfig));
-  for (const name of ["zod", "@types/node", "@aws-sdk/client-dynamodb"]) {
+  for (const name of ["zod", "@types/node", ...Object.keys(manifest.peerDependencies)]) {
     mkdirSync(dirname(join(consumer, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(consumer, "node_modules", name), "junction");
   }

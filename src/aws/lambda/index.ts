@@ -14,6 +14,7 @@ export type { HttpHandler } from "./http/handler.ts";
 export { createHttpHandler } from "./http/handler.ts";
 export type { HttpHandlerOptions } from "./http/options.ts";
 export { createJsonLogger } from "./logger.ts";
+export type { Middleware } from "./middlewares.ts";
 export {
   holdfastContext,
   holdfastCorrelation,

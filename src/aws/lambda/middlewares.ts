@@ -1,4 +1,3 @@
-import type { MiddlewareObj } from "@middy/core";
 import type { Context as LambdaContext } from "aws-lambda";
 import { HoldfastError } from "../../core/errors.ts";
 import type { Context } from "../../core/runtime/requests.ts";
@@ -6,7 +5,22 @@ import { readCorrelation, readTrace } from "../../core/runtime/telemetry.ts";
 import { within } from "../../http/deadline.ts";
 import type { Container, Instance } from "./container.ts";
 
-type Middleware<Adds extends object = object> = MiddlewareObj<unknown, unknown, Error, LambdaContext & Adds>;
+/** What a middleware is called with, of what middy has. */
+interface Invocation<Adds extends object> {
+  readonly event: unknown;
+  readonly context: LambdaContext & Adds;
+  readonly error: Error | null;
+}
+
+/**
+ * A middleware for middy 7, in words of our own: its types need a package that it does not bring.
+ * Source: https://middy.js.org/docs/writing-middlewares/intro
+ */
+export interface Middleware<Adds extends object = object> {
+  readonly before?: (invocation: Invocation<Adds>) => void | Promise<void>;
+  readonly after?: (invocation: Invocation<Adds>) => void | Promise<void>;
+  readonly onError?: (invocation: Invocation<Adds>) => void | Promise<void>;
+}
 
 /** What is left of an invocation that has waited in vain for the app to start, milliseconds. */
 const startMarginMs = 300;
