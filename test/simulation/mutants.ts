@@ -581,7 +581,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "one parked entity stops all others",
     app: "random",
-    seeds: 80,
+    seeds: 120,
     faults: { poison: 0.3 },
     caughtBy: ["prompt"],
     patches: one(

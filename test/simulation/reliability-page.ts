@@ -63,7 +63,7 @@ ${Object.entries(figures)
 
 \`npm run sim -- --seeds ${shop.seeds}\` runs the shop, \`--app random\` an app whose shape depends on the seed: 20 clients with 10
 steps each, three instances, and [everything that can go wrong](guide/simulation.md#what-happens-in-a-world). A seed is the
-same world each time. Fifteen checkers, linearisability among them, look at what is stored and at what was observed.
+same world each time. Nineteen checkers, linearisability among them, look at what is stored and at what was observed.
 
 | | shop | random apps |
 |---|---|---|
