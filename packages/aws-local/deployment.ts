@@ -4,6 +4,7 @@ import { CreateScheduleCommand, SchedulerClient } from "@aws-sdk/client-schedule
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from "@aws-sdk/client-sns";
 import { CreateQueueCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { AwsPlan } from "../../functions/aws/plan.ts";
+import { tableInput } from "../../src/aws/dynamodb/table.ts";
 import { type Emulators, region } from "./emulators.ts";
 
 const account = "000000000000";
@@ -49,16 +50,7 @@ export async function deploy(
 
   await dynamo.send(
     new CreateTableCommand({
-      TableName: table,
-      AttributeDefinitions: [
-        { AttributeName: "pk", AttributeType: "S" },
-        { AttributeName: "sk", AttributeType: "S" },
-      ],
-      KeySchema: [
-        { AttributeName: "pk", KeyType: "HASH" },
-        { AttributeName: "sk", KeyType: "RANGE" },
-      ],
-      BillingMode: "PAY_PER_REQUEST",
+      ...tableInput(table),
       StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_IMAGE" },
     }),
   );
