@@ -99,13 +99,13 @@ export function linearise<State, Operation extends Observed>(
     for (let node = head.after; node && !node.isAnswer; node = node.after) yield node;
   }
 
+  /** One look at each is enough: the state stays the same, and what becomes open lies behind. */
   function placeForced(): void {
-    for (;;) {
-      const node = [...open()].find(({ operation, answer }) => {
-        return answer && model.reads(operation) && model.apply(state, operation) !== undefined;
-      });
-      if (node === undefined) return;
-      place(node, state);
+    let before = head;
+    for (let node = before.after; node && !node.isAnswer; node = before.after) {
+      const { operation, answer } = node;
+      if (answer && model.reads(operation) && model.apply(state, operation) !== undefined) place(node, state);
+      else before = node;
     }
   }
 

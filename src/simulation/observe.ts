@@ -128,8 +128,9 @@ export function observeHandlers<App_ extends App>(
       handled.result = result;
       handled.ended = history.next();
     };
+    const { call: callAs } = context;
     const call = <S extends EntitySpec>(entity: EntityRef<S>, id: string, options?: { readonly key?: string }) => {
-      const caller = context.call(entity, id, options);
+      const caller = callAs(entity, id, options);
       if (options?.key !== undefined) history.givenKeys.add(options.key);
       return new Proxy(caller, {
         get(target, command, receiver) {
@@ -144,18 +145,15 @@ export function observeHandlers<App_ extends App>(
         },
       });
     };
-    const own = Object.defineProperties(
-      {},
-      { ...Object.getOwnPropertyDescriptors(context), call: { value: call, enumerable: true } },
-    );
+    // Each run has a context of its own.
+    const own = Object.assign(context, { call });
     const site = fates.site(`${instance.name}.${about.handler}`);
     const fails = site.pick(["fail"]) !== undefined;
     const early = site.random() < 0.5;
     try {
       if (isPoison(`${about.handler} ${about.cause}`)) throw new Error(poisonText);
       if (fails && early) throw new Error("The handler fails before its work.");
-      // It has the properties of the context that it was made of.
-      await work(own as HandlerContext<unknown>);
+      await work(own);
       if (fails) throw new Error("The handler fails after its work.");
       await made.settled();
       end("done");

@@ -18,10 +18,14 @@ export interface Schedule {
  */
 export function createSchedule(what: string, cron: string, zone: string): Schedule {
   const job = parse(what, cron, zone);
+  // Consumers ask far more often than it is due.
+  let known = { after: Infinity, tick: -Infinity };
   const next = (after: number): number => {
-    const tick = job.nextRun(isoTime(after));
-    if (tick === null) throw declarationError(`${what} is never due: "${cron}".`);
-    return tick.getTime();
+    if (after >= known.after && after < known.tick) return known.tick;
+    const tick = job.nextRun(isoTime(after))?.getTime();
+    if (tick === undefined) throw declarationError(`${what} is never due: "${cron}".`);
+    known = { after, tick };
+    return tick;
   };
   return {
     next,

@@ -3,23 +3,24 @@ import type { CommandRequest } from "../../core/runtime/requests.ts";
 import type { Evidence, StoredEntry, StreamEvidence } from "../evidence.ts";
 import type { Operation } from "../history.ts";
 
-const parsed = new Map<string, Key | undefined>();
+/** Requests are asked for their keys over and over again. */
+const parsed = new WeakMap<CommandRequest, { readonly key: Key | undefined }>();
 
 /** The request's key as it is stored; absent where it has none, or what it has is none. */
-export function keyOf({ key, keyOrigin = "foreign" }: CommandRequest): Key | undefined {
+export function keyOf(request: CommandRequest): Key | undefined {
+  let known = parsed.get(request);
+  if (known === undefined) parsed.set(request, (known = { key: parse(request) }));
+  return known.key;
+}
+
+function parse({ key, keyOrigin = "foreign" }: CommandRequest): Key | undefined {
   if (key === undefined) return undefined;
-  const name = `${keyOrigin} ${key}`;
-  if (parsed.has(name)) return parsed.get(name);
-  // A world's keys are asked for over and over again; those of the next one are others.
-  if (parsed.size > 10_000) parsed.clear();
-  let made: Key | undefined;
   try {
-    made = parseKey(key, keyOrigin, Number.MAX_SAFE_INTEGER);
+    return parseKey(key, keyOrigin, Number.MAX_SAFE_INTEGER);
   } catch {
     // Refused when it came.
+    return undefined;
   }
-  parsed.set(name, made);
-  return made;
 }
 
 /** What is stored of a request's key. */
