@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { isHoldfastError } from "../index.ts";
 import { CliError } from "./cli-error.ts";
+import { addBackfill } from "./commands/backfill.ts";
 import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDev } from "./commands/dev.ts";
 import { addDiagram } from "./commands/diagram.ts";
@@ -28,6 +29,7 @@ const commands = [
   addDeadLetters,
   addReplay,
   addRelay,
+  addBackfill,
   addSend,
   addOpenApi,
   addManifest,

@@ -3,6 +3,7 @@ export * from "./conformance/delivery.ts";
 export * from "./conformance/messages.ts";
 export * from "./conformance/bus.ts";
 export * from "./conformance/failures.ts";
+export * from "./conformance/places.ts";
 export type { EventOf, Expected, Given, When, WhenOptions } from "./given.ts";
 export { given } from "./given.ts";
 export type { TestApp, TestAppOptions } from "./test-app.ts";

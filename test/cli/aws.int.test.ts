@@ -170,6 +170,34 @@ describeOnDynamo("the commands on AWS", () => {
     expect(await drained("sends")).toEqual([{ source: "/default/cart", subject: "c-o3", record: "2/1" }]);
   });
 
+  test("backfill has subscriptions that begin at the beginning told of each stream with older events, once", async () => {
+    const early = await holdfast("backfill", ...app);
+    expect(early).toMatchObject({ code: 1, stdout: "" });
+    expect(early.stderr).toMatch(
+      /^The queue of subscription:bookkeeping is 0 minutes old\. SNS may take 15 minutes .* run this again in 15 minutes, or say --now /,
+    );
+    expect(await drained("subscription:bookkeeping")).toEqual([]);
+    expect(await holdfast("backfill", "--now", ...app)).toEqual({
+      code: 0,
+      stdout: 'Subscription "bookkeeping" handles what is older of 4 streams.\n',
+      stderr: "",
+    });
+    const bodies = (await drained("subscription:bookkeeping")) as { subject: string }[];
+    expect(bodies.toSorted((a, b) => a.subject.localeCompare(b.subject))).toEqual(
+      [1, 2, 1, 2].map((sequence, i) => ({
+        source: "/default/order",
+        subject: `o${i + 1}`,
+        record: `${sequence}/1`,
+        catchUp: true,
+      })),
+    );
+    for (const consumer of ["subscription:payment", "sends"]) expect(await drained(consumer)).toEqual([]);
+    const again = await holdfast("backfill", ...app);
+    expect(again).toMatchObject({ code: 0, stderr: "" });
+    expect(again.stdout).toMatch(/^Subscription "bookkeeping" was backfilled by 2\d{3}-[\dT:.-]+Z\.\n$/);
+    expect(await drained("subscription:bookkeeping")).toEqual([]);
+  });
+
   test("relay that meets no topic says what is not there, and is to be run again", async () => {
     const topic = "arn:aws:sns:eu-central-1:000000000000:nowhere.fifo";
     const { code, stderr } = await holdfast("relay", "--since", "2026-01-01", "--topic", topic, ...app);
@@ -274,6 +302,13 @@ describeOnDynamo("the commands on AWS", () => {
       "--table is of the target aws",
     ],
     ["another target", ["list", "order", "--target", "azure"], {}, "There are local and aws."],
+    [
+      "backfill of a subscription that begins now",
+      ["backfill", "--subscription", "payment", ...app],
+      {},
+      'No subscription "payment" begins at the beginning (from: "beginning"). There are bookkeeping.',
+    ],
+    ["backfill on the local target", ["backfill", ...app], { HOLDFAST_TARGET: "local" }, "needs no backfill"],
     [
       "relay on the local target",
       ["relay", "--since", "2026-01-01"],

@@ -1,6 +1,7 @@
 import type { App } from "../../core/app.ts";
 import type { Bus } from "../../core/broker/bus.ts";
 import type { FailureStore } from "../../core/broker/failures.ts";
+import type { PlaceStore } from "../../core/broker/places.ts";
 import type { Journal } from "../../core/journal/port.ts";
 import type { Limits } from "../../core/runtime/limits.ts";
 import { createRuntime, type Runtime } from "../../core/runtime/runtime.ts";
@@ -20,6 +21,7 @@ export interface Instance {
 export interface Messaging {
   readonly bus: Bus;
   readonly failures: FailureStore;
+  readonly places: PlaceStore;
   readonly changeVisibility: ChangeVisibility;
 }
 

@@ -1,4 +1,5 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { queueName } from "../../aws/sns-sqs/names.ts";
 import type { ScheduleOptions } from "../../aws/sns-sqs/index.ts";
 import type { App } from "../../core/app.ts";
 import type { Bus } from "../../core/broker/bus.ts";
@@ -11,6 +12,8 @@ export interface AwsClients {
   readonly dynamo: DynamoDBClient;
   /** The broker; `app`: where something is published. @throws CliError where an option or a package is missing */
   bus(app?: App): Promise<Bus>;
+  /** When the consumer's queue was made, epoch milliseconds. @throws CliError */
+  queueCreated(consumer: string): Promise<number>;
   destroy(): void;
 }
 
@@ -25,14 +28,18 @@ export async function awsClients(options: TargetOptions, system: System): Promis
   const made: { destroy(): void }[] = [dynamo];
   let bus: Promise<Bus> | undefined;
 
+  function queuesOf(): string {
+    const { queues } = options;
+    if (queues) return queues;
+    throw new CliError(
+      "Name the queues: --queues <prefix>, or HOLDFAST_QUEUES, is what their URLs begin with, such as https://sqs.eu-central-1.amazonaws.com/123456789012/shop-.",
+      2,
+    );
+  }
+
   async function createBus(app: App | undefined): Promise<Bus> {
-    const { queues, topic } = options;
-    if (!queues) {
-      throw new CliError(
-        "Name the queues: --queues <prefix>, or HOLDFAST_QUEUES, is what their URLs begin with, such as https://sqs.eu-central-1.amazonaws.com/123456789012/shop-.",
-        2,
-      );
-    }
+    const queues = queuesOf();
+    const { topic } = options;
     if (app && !topic) {
       throw new CliError("Name the topic: --topic <arn>, or HOLDFAST_TOPIC, is the ARN of the SNS FIFO topic.", 2);
     }
@@ -61,6 +68,19 @@ export async function awsClients(options: TargetOptions, system: System): Promis
   return {
     dynamo,
     bus: (app) => (bus ??= createBus(app)),
+    async queueCreated(consumer) {
+      const QueueUrl = `${queuesOf()}${queueName(consumer)}`;
+      const { GetQueueAttributesCommand, SQSClient } = await loaded(busPackages, () => import("@aws-sdk/client-sqs"));
+      const sqs = new SQSClient({});
+      made.push(sqs);
+      const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["CreatedTimestamp"] });
+      try {
+        const { Attributes } = await sqs.send(command);
+        return Number(Attributes?.["CreatedTimestamp"]) * 1_000;
+      } catch (error) {
+        throw new CliError(`The queue ${QueueUrl} cannot be asked: ${messageOf(error)}`);
+      }
+    },
     destroy() {
       for (const client of made) client.destroy();
     },

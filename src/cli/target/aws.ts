@@ -1,5 +1,7 @@
 import type { App } from "../../core/app.ts";
 import type { Bus } from "../../core/broker/bus.ts";
+import { subscriptionName } from "../../core/delivery/subscriptions.ts";
+import type { SubscriptionDefinition } from "../../core/messaging/definition.ts";
 import { createDeadLetters } from "../../core/broker/redrive.ts";
 import { idAttribute } from "../../core/broker/receive.ts";
 import { createSystem } from "../../core/runtime/system.ts";
@@ -8,6 +10,7 @@ import { CliError } from "../cli-error.ts";
 import type { TargetOptions } from "../options.ts";
 import { progress } from "../output.ts";
 import { awsClients } from "./aws-clients.ts";
+import { backfillInto, beginning } from "./backfill.ts";
 import { relayAll, type RelayDone } from "./relay.ts";
 import { replayInto, subscriptionOf } from "./replay.ts";
 import { sendAll } from "./send-all.ts";
@@ -17,7 +20,30 @@ import type { Tools } from "./tools.ts";
 export interface AwsTools extends Tools {
   /** Publishes once more what was committed since that time, epoch milliseconds. Shows how far it is. */
   relay(app: App, since: number): Promise<RelayDone>;
+  /**
+   * Has subscriptions that begin at the beginning handle what is older than their queues; those of which that was done
+   * before it leaves alone, and says since when.
+   */
+  backfill(app: App, how: BackfillHow): Promise<BackfillDone>;
 }
+
+export interface BackfillHow {
+  /** Undefined: all. */
+  readonly subscription: string | undefined;
+  /** Also where a queue is so new that SNS may not have its filter everywhere. */
+  readonly now: boolean;
+}
+
+/** By the subscriptions' names. */
+export interface BackfillDone {
+  /** How many streams have older events that it wants. */
+  readonly streams: ReadonlyMap<string, number>;
+  /** Until when it was done before, epoch milliseconds. */
+  readonly before: ReadonlyMap<string, number>;
+}
+
+/** How long SNS may take until a new filter policy is everywhere, milliseconds. Source: the SNS developer guide. */
+const filterMs = 15 * 60_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -28,7 +54,9 @@ export async function openAws(options: TargetOptions): Promise<AwsTools> {
   const system = createSystem();
   const clients = await awsClients(options, system);
   // Behind the clients, which say what is missing.
-  const { createDynamoFailures, createDynamoJournal, scanRecords } = await import("../../aws/dynamodb/index.ts");
+  const { createDynamoFailures, createDynamoJournal, createDynamoPlaces, scanRecords } = await import(
+    "../../aws/dynamodb/index.ts"
+  );
   const dynamo = { client: clients.dynamo, table, system };
   const journal = createDynamoJournal(dynamo);
   const failures = createDynamoFailures(dynamo);
@@ -68,7 +96,32 @@ export async function openAws(options: TargetOptions): Promise<AwsTools> {
       const ports = { app, bus: await clients.bus(app), journal, failures, system, pages, pause, report };
       return relayAll(ports).finally(report);
     },
+    async backfill(app, { subscription, now }) {
+      const places = createDynamoPlaces(dynamo);
+      const before = new Map<string, number>();
+      const open: SubscriptionDefinition[] = [];
+      for (const definition of beginning(app, subscription)) {
+        const consumer = subscriptionName(definition.name);
+        const at = await places.backfilled(consumer);
+        if (at !== undefined) before.set(definition.name, at);
+        else open.push(definition);
+        if (at === undefined && !now) checkAge(consumer, system.now() - (await clients.queueCreated(consumer)));
+      }
+      if (open.length === 0) return { streams: new Map(), before };
+      const report = progress("records");
+      const pages = scanRecords(dynamo, {});
+      const ports = { app, journal, bus: { send: bus }, places, pages, now: system.now, pause, report };
+      return { streams: await backfillInto(ports, open).finally(report), before };
+    },
     blank: (stream) => failures.blank(stream),
     close: async () => clients.destroy(),
   };
+}
+
+function checkAge(consumer: string, ageMs: number): void {
+  if (ageMs >= filterMs) return;
+  const leftMin = Math.ceil((filterMs - ageMs) / 60_000);
+  throw new CliError(
+    `The queue of ${consumer} is ${Math.floor(ageMs / 60_000)} minutes old. SNS may take 15 minutes until a new subscription gets every event: run this again in ${leftMin} minutes, or say --now where nothing is committed in that time.`,
+  );
 }

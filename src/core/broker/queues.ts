@@ -15,13 +15,12 @@ import { readReference, readTimer } from "./wire.ts";
  */
 export function queueConsumers(ports: DeliveryPorts): ReadonlyMap<string, QueueConsumer> {
   const { subscriptions, workers } = ports.runtime.app;
-  const referring = [
-    sendsConsumer(ports),
-    ...[...subscriptions.values()].map((definition) => subscriptionConsumer(ports, definition)),
-  ];
+  const subscribing = [...subscriptions.values()].map((definition) => subscriptionConsumer(ports, definition));
   const working = [...workers.values()].map((definition) => workerConsumer(ports, definition));
+  const sends = sendsConsumer(ports);
   return new Map([
-    ...referring.map((spec) => [spec.name, consumerOf(spec, reference)] as const),
+    [sends.name, consumerOf(sends, reference)],
+    ...subscribing.map((spec) => [spec.name, { ...consumerOf(spec, reference), start: spec.start }] as const),
     ...working.map((spec) => [spec.name, consumerOf(spec, foreign)] as const),
     ["timers", timersQueue(ports)],
   ]);
@@ -35,8 +34,8 @@ function consumerOf(spec: ConsumerSpec, workOf: (message: Message) => Task["work
 }
 
 function reference({ body }: Message): Task["work"] {
-  const { again, ...reference } = readReference(body);
-  return { reference, again };
+  const { again, catchUp, isPublished, ...reference } = readReference(body);
+  return { reference, again, catchUp, isPublished };
 }
 
 function foreign(message: Message): Task["work"] {

@@ -1,12 +1,15 @@
 import { HoldfastError, isHoldfastError } from "../errors.ts";
-import type { Journal } from "../journal/port.ts";
+import type { Journal, StoredRecord } from "../journal/port.ts";
 import { attempt, type Result } from "../delivery/attempt.ts";
 import type { DeadLetter, QueuedMessage } from "../delivery/port.ts";
 import type { ConsumerSpec, Work } from "../delivery/spec.ts";
 import type { Failures } from "../messaging/policy.ts";
 import type { System } from "../runtime/system.ts";
 import type { Bus } from "./bus.ts";
+import { createCatchUp } from "./catch-up.ts";
 import type { FailureStore } from "./failures.ts";
+import type { PlaceStore } from "./places.ts";
+import type { Referred } from "./wire.ts";
 
 /** A message as a broker hands it out. */
 export interface Message {
@@ -32,6 +35,8 @@ export type Outcome = { readonly kind: "done" } | { readonly kind: "again"; read
 export interface QueueConsumer {
   /** Groups handled at once. */
   readonly concurrency: number;
+  /** `beginning`: what is older than the queue is handled, too, before what is newer of its stream. */
+  readonly start?: ConsumerSpec["start"];
   /** What a message asks for; undefined: nothing any more. @throws HoldfastError for one that cannot be read: it is dead at once */
   read(message: Message): Task | undefined;
 }
@@ -52,12 +57,13 @@ const batchMax = 10;
 export interface Task {
   readonly spec: ConsumerSpec;
   /** What it refers to in the journal, and of a replay its id; or the message as a row would hold it. */
-  readonly work: Pick<Work, "reference" | "message" | "again">;
+  readonly work: Pick<Work, "reference" | "message" | "again"> & Pick<Referred, "catchUp" | "isPublished">;
 }
 
 export interface ReceivePorts {
   readonly bus: Pick<Bus, "send">;
   readonly failures: FailureStore;
+  readonly places: PlaceStore;
   readonly journal: Journal;
   readonly system: System;
 }
@@ -83,6 +89,7 @@ export function createReceiver(
   deadline: number,
 ) => Promise<readonly Outcome[]> {
   const { bus, failures, journal, system } = ports;
+  const catchUp = createCatchUp(ports);
 
   return async (consumer, messages, queue, deadline) => {
     const given = deadline - marginMs - system.now();
@@ -103,33 +110,52 @@ export function createReceiver(
     }
 
     async function handle(message: Message): Promise<Outcome> {
-      const before = message.receives > 1 ? await failures.failures(consumer, message.id) : undefined;
       const task = read(queue, message);
       if (task === undefined) return done;
-      if (task instanceof Error)
-        return giveUp(message, { reference: undefined, message: rowOf(message) }, dead(task, before, system.now()));
+      if (task instanceof Error) {
+        const before = await failuresOf(message, message.id);
+        const work = { reference: undefined, message: rowOf(message) };
+        return giveUp(message, work, dead(task, before, system.now()));
+      }
       const { spec, work } = task;
+      const own = (record?: StoredRecord): Promise<Outcome> => handleOne(message, message.id, spec, work, record);
+      if (queue.start !== "beginning" || work.reference === undefined || work.again !== undefined) return own();
+      return catchUp({ ...work, reference: work.reference, spec, own }, (missed, record) => {
+        const id = `${message.id}/${missed.sequence}/${missed.n}`;
+        return handleOne(message, id, spec, { reference: missed }, record);
+      });
+    }
+
+    function failuresOf({ receives }: Message, id: string): Promise<Failures | undefined> | undefined {
+      return receives > 1 ? failures.failures(consumer, id) : undefined;
+    }
+
+    /** @param id of what is handled, for its failures */
+    async function handleOne(
+      message: Message,
+      id: string,
+      spec: ConsumerSpec,
+      work: Task["work"],
+      record?: StoredRecord,
+    ): Promise<Outcome> {
+      const before = await failuresOf(message, id);
       const { timeoutMs } = spec.policy;
       if (timeoutMs > given) throw hostTooShort(spec, given);
       if (timeoutMs > deadline - marginMs - system.now()) return { kind: "again", delayMs: 0 };
-      const result = await attempt(
-        withRecord(spec),
-        system,
-        { ...work, reference: work.reference, stop: never },
-        before,
-      );
+      const asked = { ...work, reference: work.reference, ...(record && { record }), stop: never };
+      const result = await attempt(withRecord(spec), system, asked, before);
       if (result.kind === "dead") return giveUp(message, work, result, spec);
-      if (result.kind === "retry") return comeAgain(message, spec, result);
+      if (result.kind === "retry") return comeAgain(id, spec, result);
       return result.due === undefined ? done : postpone(message, result.due);
     }
 
     async function comeAgain(
-      message: Message,
+      id: string,
       { policy }: ConsumerSpec,
       { failures: count, due }: Result & { kind: "retry" },
     ): Promise<Outcome> {
       // Its age is counted from the first failure; the row lives a little longer than the message may.
-      await failures.saveFailures(consumer, message.id, count, count.since + policy.maxAgeMs + dayMs);
+      await failures.saveFailures(consumer, id, count, count.since + policy.maxAgeMs + dayMs);
       return { kind: "again", delayMs: Math.max(0, due - system.now()) };
     }
 
@@ -182,7 +208,7 @@ export function createReceiver(
         const { reference } = work;
         if (reference === undefined) return spec.run(work);
         const { stream, sequence, n } = reference;
-        const record = await journal.record(stream, sequence);
+        const record = work.record ?? (await journal.record(stream, sequence));
         if (record === undefined) {
           const what = `record ${sequence} of ${stream.entity} "${stream.id}"`;
           throw new HoldfastError("unknown-record", `The message refers to ${what}, which the journal does not have.`);

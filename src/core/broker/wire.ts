@@ -15,6 +15,10 @@ import { epochOf } from "../runtime/system.ts";
 export interface Referred extends Reference {
   /** Of a replay with new keys: its id. */
   readonly again?: string | undefined;
+  /** It asks for all of the stream up to there that was not handled yet, not for this alone. */
+  readonly catchUp?: true | undefined;
+  /** It is the event as it was published; others ask for it once more. */
+  readonly isPublished?: true | undefined;
 }
 
 export interface TimerMessage {
@@ -31,8 +35,8 @@ export interface TickMessage {
   readonly isTick: boolean;
 }
 
-export function referenceBody({ stream, sequence, n, again }: Referred): string {
-  return JSON.stringify({ ...address(stream), record: `${sequence}/${n}`, again });
+export function referenceBody({ stream, sequence, n, again, catchUp }: Omit<Referred, "isPublished">): string {
+  return JSON.stringify({ ...address(stream), record: `${sequence}/${n}`, again, catchUp });
 }
 
 export function timerBody({ stream, name }: TimerMessage): string {
@@ -59,6 +63,8 @@ export function readReference(body: string): Referred {
       sequence: place(sequence),
       n: place(n),
       ...(again !== undefined && { again: text(again) }),
+      ...(value["catchUp"] === true && { catchUp: true }),
+      ...(value["specversion"] !== undefined && { isPublished: true }),
     };
   });
 }

@@ -8,7 +8,13 @@ import {
   type HttpEvent,
   type Queue,
 } from "holdfast/aws/lambda";
-import { createMemoryBroker, createMemoryFailures, createMemoryJournal, type MemoryBroker } from "holdfast/memory";
+import {
+  createMemoryBroker,
+  createMemoryFailures,
+  createMemoryJournal,
+  createMemoryPlaces,
+  type MemoryBroker,
+} from "holdfast/memory";
 import { createVirtualSystem, type VirtualSystem } from "holdfast/testing";
 import type { Bus } from "../../../src/core/broker/bus.ts";
 import type { FailureStore } from "../../../src/core/broker/failures.ts";
@@ -94,6 +100,7 @@ export function createWorld(app: App, options: WorldOptions = {}): World {
     openMessaging: async () => ({
       bus: options.bus?.(broker) ?? broker,
       failures: options.failures?.(failures) ?? failures,
+      places: createMemoryPlaces(),
       changeVisibility: async (queue, delays) => {
         told.push({ queue, delays });
         return (await options.changeVisibility?.({ queue, delays })) ?? [];

@@ -4,6 +4,7 @@ import {
   createMemoryBroker,
   createMemoryFailures,
   createMemoryJournal,
+  createMemoryPlaces,
   type MemoryBroker,
   type MemoryJournal,
 } from "holdfast/memory";
@@ -19,13 +20,11 @@ import {
   type QueueConsumer,
 } from "../../../src/core/broker/receive.ts";
 import { createRelay } from "../../../src/core/broker/relay.ts";
-import { queued } from "../../../src/core/delivery/outgoing.ts";
 import { idAttribute } from "../../../src/core/broker/receive.ts";
-import { referenceBody } from "../../../src/core/broker/wire.ts";
-import type { SubscriptionDefinition } from "../../../src/core/messaging/definition.ts";
-import { envelopesOf } from "../../../src/core/messaging/envelope.ts";
+import { backfillInto } from "../../../src/cli/target/backfill.ts";
 import { createRuntime } from "../../../src/core/runtime/runtime.ts";
 import { createVirtualSystem } from "../../../src/testing/virtual-system.ts";
+import { hostOn, type Platform } from "./host.ts";
 
 /** What comes between an instance and what it shares with others. */
 export interface Faults {
@@ -34,6 +33,9 @@ export interface Faults {
   /** Whether what a host says of a batch gets lost. */
   loses(): boolean;
 }
+
+const pause = async (): Promise<void> => {};
+const report = (): void => {};
 
 const noFaults: Faults = { store: (target) => target, bus: (bus) => bus, loses: () => false };
 
@@ -55,7 +57,11 @@ export interface BrokerWorld {
  */
 export function brokerContext(hostMs = 950_000): BrokerWorld {
   const hideMs = hostMs + 10_000;
-  const shared = { journal: createMemoryJournal(), failures: createMemoryFailures() };
+  const shared = {
+    journal: createMemoryJournal(),
+    failures: createMemoryFailures(),
+    places: createMemoryPlaces(),
+  };
   const runs: TestApp<DeliveryStore>[] = [];
   let latest = 0;
   const broker = createMemoryBroker(() => latest);
@@ -72,6 +78,7 @@ export function brokerContext(hostMs = 950_000): BrokerWorld {
     async start(app, { services, faults = noFaults, ...options }) {
       const journal = faults.store(shared.journal);
       const failures = faults.store(shared.failures);
+      const places = faults.store(shared.places);
       const system = createVirtualSystem(options);
       const runtime = createRuntime(app, { journal, system, services });
       latest = Math.max(latest, system.now());
@@ -79,27 +86,18 @@ export function brokerContext(hostMs = 950_000): BrokerWorld {
       const bus = faults.bus(broker);
       const ports = { runtime, journal, services };
       const relay = createRelay({ app, bus, journal, failures, system });
-      const receive = createReceiver({ bus, failures, journal, system });
+      const receive = createReceiver({ bus, failures, places, journal, system });
       const queues = queueConsumers(ports);
       let closed = false;
-      let release = (): void => {};
-      const released = new Promise<void>((resolve) => void (release = resolve));
       // Who commits and who subscribes are not who relays: that goes on all the time.
       while (await relaySome());
-      await begin(broker.subscribe(app).filter(({ from }) => from === "beginning"));
-
-      /** What was committed before a subscription was there goes into its queue. */
-      async function begin(subscriptions: readonly SubscriptionDefinition[]): Promise<void> {
-        for (const { name, wants } of subscriptions) {
-          for (const { stream, record } of await shared.journal.recordsAfter(0, position)) {
-            for (const [i, { type }] of envelopesOf(stream, record).entries()) {
-              if (!wants.get(stream.entity)?.has(type.slice(stream.entity.length + 1))) continue;
-              const body = referenceBody({ stream, sequence: record.sequence, n: i + 1 });
-              await broker.send(`subscription:${name}`, [{ stream, id: `${record.id}-${i}`, body }]);
-            }
-          }
-        }
-      }
+      const pages = (async function* () {
+        yield await shared.journal.recordsAfter(0, position);
+      })();
+      await backfillInto(
+        { app, journal: shared.journal, bus: broker, places: shared.places, pages, now: system.now, pause, report },
+        broker.subscribe(app).filter(({ from }) => from === "beginning"),
+      );
 
       /** The platform's schedules of all timers, also those of the time when nothing ran. */
       function fire(): void {
@@ -127,69 +125,48 @@ export function brokerContext(hostMs = 950_000): BrokerWorld {
         return records.length > 0;
       }
 
-      /** Batches that are being handled, by consumer. */
-      const batches = new Map<string, number>();
-      const running = new Set<Promise<void>>();
-
-      /** Takes what there is, up to ten batches at once. */
-      function serve(consumer: string, queue: QueueConsumer): void {
-        const { size, parallel } = batchesOf(queue.concurrency);
-        while (!closed && (batches.get(consumer) ?? 0) < parallel) {
+      const platform: Platform<readonly Message[]> = {
+        parallel: new Map(
+          [...queues].map(([consumer, { concurrency }]) => [consumer, batchesOf(concurrency).parallel]),
+        ),
+        fire() {
+          latest = Math.max(latest, system.now());
+          fire();
+        },
+        relay: relaySome,
+        take(consumer) {
+          const { size } = batchesOf(queueOf(consumer).concurrency);
           const messages = broker.receive(consumer, { now: system.now(), limit: size, hideMs });
-          if (messages.length === 0) return;
-          batches.set(consumer, (batches.get(consumer) ?? 0) + 1);
-          void track(
-            handle(consumer, queue, messages).finally(() => {
-              batches.set(consumer, (batches.get(consumer) ?? 0) - 1);
-              poll();
-            }),
-          );
-        }
-      }
+          return messages.length === 0 ? undefined : messages;
+        },
+        async handle(consumer, messages) {
+          const outcomes = await receive(consumer, messages, queueOf(consumer), system.now() + hostMs);
+          if (closed || faults.loses()) return;
+          for (const [i, message] of messages.entries()) {
+            broker.settle(consumer, message, outcomes[i] as Outcome, system.now());
+          }
+        },
+        nextAt: () =>
+          Math.min(
+            relaying.until > system.now() ? relaying.until : Infinity,
+            ...[...queues.keys()].map((consumer) => broker.nextAt(consumer, system.now() + 1)),
+            ...[...app.timers.values()].map(({ schedule }) => schedule.next(system.now())),
+          ),
+        watch(listener) {
+          const stops = [shared.journal.watch(listener), broker.watch(listener)];
+          return () => {
+            for (const stop of stops) stop();
+          };
+        },
+        close() {
+          closed = true;
+          relaying = { until: 0 };
+        },
+      };
 
-      async function handle(consumer: string, queue: QueueConsumer, messages: readonly Message[]): Promise<void> {
-        const outcomes = await receive(consumer, messages, queue, system.now() + hostMs);
-        if (closed || faults.loses()) return;
-        for (const [i, message] of messages.entries()) {
-          broker.settle(consumer, message, outcomes[i] as Outcome, system.now());
-        }
+      function queueOf(consumer: string): QueueConsumer {
+        return queues.get(consumer) as QueueConsumer;
       }
-
-      async function track(work: Promise<void>): Promise<void> {
-        running.add(work);
-        await work.finally(() => running.delete(work));
-      }
-
-      let relays = false;
-      let asked = false;
-      async function relayAll(): Promise<void> {
-        asked = true;
-        if (relays) return;
-        relays = true;
-        while (asked && !closed) {
-          asked = false;
-          if (await relaySome()) asked = true;
-        }
-        relays = false;
-      }
-
-      let wake = (): void => {};
-      function poll(): void {
-        if (closed) return;
-        wake();
-        latest = Math.max(latest, system.now());
-        fire();
-        void track(relayAll());
-        for (const [consumer, queue] of queues) serve(consumer, queue);
-        const next = Math.min(
-          relaying.until > system.now() ? relaying.until : Infinity,
-          ...[...queues.keys()].map((consumer) => broker.nextAt(consumer, system.now() + 1)),
-          ...[...app.timers.values()].map(({ schedule }) => schedule.next(system.now())),
-        );
-        if (next < Infinity) wake = system.after(Math.max(1, next - system.now()), poll);
-      }
-      const stopWatching = [shared.journal.watch(poll), broker.watch(poll)];
-      poll();
 
       const store: DeliveryStore = {
         ...journal,
@@ -205,34 +182,7 @@ export function brokerContext(hostMs = 950_000): BrokerWorld {
           );
         },
       };
-      const run: TestApp<DeliveryStore> = {
-        ...runtime,
-        clock: system.clock,
-        journal: store,
-        async erase(request) {
-          await runtime.erase(request);
-          const { entity, id, principal } = request;
-          await failures.blank({ tenant: principal.tenant, entity, id });
-        },
-        started: Promise.resolve(),
-        async delivered() {
-          poll();
-          while (running.size > 0 && !closed) await Promise.race([released, Promise.all(running)]);
-        },
-        async send(queue, message, outgoing) {
-          const made = queued({ ...outgoing, body: JSON.stringify(message) }, system);
-          await store.send(`queue:${queue}`, [made]);
-          return made.name;
-        },
-        async close() {
-          closed = true;
-          release();
-          relaying = { until: 0 };
-          for (const stop of stopWatching) stop();
-          wake();
-          await runtime.close();
-        },
-      };
+      const run = hostOn({ runtime, system, store, failures }, platform);
       runs.push(run);
       return run;
     },

@@ -1,5 +1,5 @@
 import { HoldfastError, holdfast, type Logger } from "holdfast";
-import { createMemoryBroker, createMemoryFailures, createMemoryJournal } from "holdfast/memory";
+import { createMemoryBroker, createMemoryFailures, createMemoryJournal, createMemoryPlaces } from "holdfast/memory";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import { queueConsumers } from "../../../src/core/broker/queues.ts";
@@ -49,7 +49,7 @@ function setUp(act: Services["act"] = () => {}) {
   const runtime = createRuntime(app, { journal, system, services });
   const jobs = queueConsumers({ runtime, journal, services }).get("queue:jobs");
   if (!jobs) throw new Error("The app has a worker.");
-  const receiver = createReceiver({ bus: broker, failures, journal, system });
+  const receiver = createReceiver({ bus: broker, failures, places: createMemoryPlaces(), journal, system });
   const receive = (messages: readonly Message[], ms = 60_000) =>
     receiver("queue:jobs", messages, jobs, system.now() + ms);
   return { receive, seen: services.seen, failures, system, lines, broker };
