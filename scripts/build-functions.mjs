@@ -1,5 +1,6 @@
 // Bundles the functions of functions/aws into <folder>/<name>/index.mjs, each with everything that it loads. The folder is
-// the argument, or dist/deploy/aws.
+// the argument, or dist/deploy/aws; another one with functions may follow. What is in each bundle, as esbuild's metafile,
+// is <folder>/<name>.json; it is not part of what is deployed.
 
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -7,12 +8,30 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const names = ["http", "queue", "stream"];
-const folder = process.argv[2] ?? "dist/deploy/aws";
+/**
+ * Cron expressions are due in the queues' function alone; the other two have no calendar (croner). That an expression is
+ * one, synth has seen, and the queues' function sees it at its start.
+ */
+const noCalendar = {
+  name: "no-calendar",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/core\/messaging\/cron\.ts$/ }, () => ({
+      contents: `export function createSchedule(what) {
+        const refuse = () => {
+          throw new Error(what + " is asked for its schedule in a function that handles no queue.");
+        };
+        return { next: refuse, latest: refuse };
+      }`,
+    }));
+  },
+};
+
+const [, , folder = "dist/deploy/aws", source = "functions/aws"] = process.argv;
 for (const name of names) rmSync(`${folder}/${name}`, { recursive: true, force: true });
 for (const name of names) {
-  await build({
+  const { metafile } = await build({
     absWorkingDir: fileURLToPath(new URL("../", import.meta.url)),
-    entryPoints: [{ in: `functions/aws/${name}.ts`, out: "index" }],
+    entryPoints: [{ in: `${source}/${name}.ts`, out: "index" }],
     outdir: resolve(folder, name),
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -22,14 +41,18 @@ for (const name of names) {
     platform: "node",
     target: "node24",
     minify: true,
-    conditions: ["holdfast-source"],
+    // Without "module", which is esbuild's own default, half of the SDK comes as CommonJS, of which nothing is left out.
+    conditions: ["holdfast-source", "module"],
     mainFields: ["module", "main"],
+    plugins: name === "queue" ? [] : [noCalendar],
+    metafile: true,
     // Some of the SDK's own dependencies are CommonJS.
     banner: {
       js: 'import { createRequire as holdfastRequire } from "node:module"; const require = holdfastRequire(import.meta.url);',
     },
     logLevel: "warning",
   });
+  writeFileSync(`${folder}/${name}.json`, JSON.stringify(metafile));
 }
 for (const name of names) {
   writeFileSync(`${folder}/${name}/package.json`, `${JSON.stringify({ type: "module" })}\n`);

@@ -4,7 +4,6 @@ import { h, type Services } from "./holdfast.ts";
 import { order } from "./order.ts";
 
 const zone = "Europe/Vienna";
-const days = new Intl.DateTimeFormat("sv-SE", { timeZone: zone });
 const counts = z.object({ opened: z.int(), paid: z.int(), cancelled: z.int() });
 
 /** A day of the shop; its id is the date there, as in `2026-12-24`. */
@@ -44,6 +43,10 @@ export const nightly: Timer<Services> = h.timer("nightly", {
   handle: async ({ call, tick }) => void (await call(report, dayOf(tick - 3_600_000)).close()),
 });
 
+let days: Intl.DateTimeFormat | undefined;
+
 function dayOf(time: number): string {
+  // Not before it is needed: it takes as long as the rest of the app together, and functions start often.
+  days ??= new Intl.DateTimeFormat("sv-SE", { timeZone: zone });
   return days.format(time);
 }

@@ -11,7 +11,6 @@ import { traceField } from "../core/runtime/telemetry.ts";
 import { correlationOf, traceOf } from "./headers.ts";
 import { healthy, ready } from "./health.ts";
 import { readMethods, refuseMethod } from "./methods.ts";
-import { createOpenApi } from "./openapi.ts";
 import { httpSettings, type HttpOptions } from "./options.ts";
 import { rawPath } from "./path.ts";
 import { createRefusals } from "./refusals.ts";
@@ -61,7 +60,13 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
     deadlines: createDeadlines(system, settings.requestTimeoutMs + graceMs),
   };
   let closing = false;
-  let document: Answer | undefined;
+  let document: Promise<Answer> | undefined;
+
+  /** Loaded where somebody asks for it, which few instances see. */
+  async function openApi(): Promise<Answer> {
+    const { createOpenApi } = await import("./openapi.ts");
+    return json(createOpenApi(runtime.app, settings.info, system.log));
+  }
 
   /** Runs a handler, turns whatever comes of it into the response, and writes the request's one line. */
   function answered(route: string, handler: Handler): Route {
@@ -122,7 +127,13 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
   );
   app.all(
     "/openapi.json",
-    reading("/openapi.json", () => (document ??= json(createOpenApi(runtime.app, settings.info, system.log)))),
+    reading("/openapi.json", () => {
+      document ??= openApi().catch((error: unknown) => {
+        document = undefined;
+        throw error;
+      });
+      return document;
+    }),
   );
   app.all(
     apiRoute,

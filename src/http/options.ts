@@ -100,7 +100,8 @@ export function httpSettings(options: HttpOptions): HttpSettings {
     );
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const settings: HttpSettings = { ...defaults, Response, ...given };
+  // Not even named where a host has its own: Node loads all of fetch with it.
+  const settings: HttpSettings = { ...defaults, ...given, Response: options.Response ?? Response };
   checkRate("rate", settings.rate);
   checkRate("anonymousRate", settings.anonymousRate);
   if (settings.cors !== undefined) createCors(settings.cors);

@@ -4,11 +4,10 @@ import { HoldfastError } from "../../core/errors.ts";
 import type { Limits } from "../../core/runtime/limits.ts";
 import { createSystem, type Logger } from "../../core/runtime/system.ts";
 import type { Telemetry } from "../../core/runtime/telemetry.ts";
-import { createDynamoFailures, createDynamoJournal } from "../dynamodb/index.ts";
-import { createContainer, type Container, type Messaging } from "./container.ts";
-import { readEnvironment, type Environment } from "./environment.ts";
+import { createDynamoJournal } from "../dynamodb/journal.ts";
+import { createContainer, type Container } from "./container.ts";
+import { readEnvironment } from "./environment.ts";
 import { createJsonLogger } from "./logger.ts";
-import { createChangeVisibility } from "./queue/visibility.ts";
 
 export interface DeploymentOptions<Services> {
   /** What `prepare` and handlers get, or what makes it at the container's first use; made anew where that failed. */
@@ -56,42 +55,6 @@ export function createDeployment<Services>(
       // Services that are a function themselves are made by one.
       services: typeof services === "function" ? await (services as () => Services | Promise<Services>)() : services,
     }),
-    openMessaging: () => openMessaging(app, environment, client, system),
+    openMessaging: async () => (await import("./messaging.ts")).openMessaging(app, environment, client, system),
   });
-}
-
-/** Loaded where it is needed: functions that only answer requests start without it. */
-async function openMessaging(
-  app: App,
-  environment: Environment,
-  client: DynamoDBClient,
-  system: Container["system"],
-): Promise<Messaging> {
-  const { table, topic, queues, schedules, scheduleRole, scheduleTarget, scheduleDead } = environment;
-  const [{ createSnsSqsBus }, { SNSClient }, { SQSClient }, { SchedulerClient }] = await Promise.all([
-    import("../sns-sqs/index.ts"),
-    import("@aws-sdk/client-sns"),
-    import("@aws-sdk/client-sqs"),
-    import("@aws-sdk/client-scheduler"),
-  ]);
-  const sqs = new SQSClient();
-  return {
-    bus: createSnsSqsBus({
-      sns: new SNSClient(),
-      sqs,
-      topic,
-      queues,
-      app,
-      system,
-      schedules: {
-        client: new SchedulerClient(),
-        group: schedules,
-        role: scheduleRole,
-        target: scheduleTarget,
-        dead: scheduleDead,
-      },
-    }),
-    failures: createDynamoFailures({ client, table, system }),
-    changeVisibility: createChangeVisibility(sqs, queues),
-  };
 }

@@ -2,6 +2,7 @@ import { HoldfastError } from "../../../core/errors.ts";
 import { errorAnswer } from "../../../http/answer.ts";
 import { securityHeaders } from "../../../http/security-headers.ts";
 import type { HttpAnswer } from "./event.ts";
+import type { Answered } from "./response.ts";
 
 /**
  * Bytes of an answer as JSON, as the function returns it: Lambda's 6 MB, less what its own fields take.
@@ -12,13 +13,14 @@ export const answerBytesMax: number = 6 * 1024 * 1024 - 16 * 1024;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * A Response as Lambda's answer: text as it is, all else in base64.
+ * A response as Lambda's answer: text as it is, all else in base64.
  * @throws HoldfastError `invalid-query`
  */
-export async function answerOf(response: Response): Promise<HttpAnswer> {
-  const cookies = response.headers.getSetCookie();
-  const headers = Object.fromEntries([...response.headers].filter(([name]) => name !== "set-cookie"));
-  const content = contentOf(new Uint8Array(await response.arrayBuffer()), headers["content-type"]);
+export async function answerOf(response: Answered): Promise<HttpAnswer> {
+  const named = [...response.headers];
+  const cookies = named.filter(([name]) => name === "set-cookie").map(([, value]) => value);
+  const headers: HttpAnswer["headers"] = Object.fromEntries(named.filter(([name]) => name !== "set-cookie"));
+  const content = contentOf(await response.bytes(), headers["content-type"]);
   const bytes = Buffer.byteLength(JSON.stringify(content.body));
   if (bytes > answerBytesMax) throw tooLarge(bytes);
   return { statusCode: response.status, headers, ...(cookies.length > 0 && { cookies }), ...content };

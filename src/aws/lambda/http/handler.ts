@@ -7,11 +7,11 @@ import { within } from "../../../http/deadline.ts";
 import { publicError } from "../../../http/status.ts";
 import { begin, type Container, type Instance } from "../container.ts";
 import { holdfastContext, holdfastCorrelation, holdfastDeadline, holdfastFlush } from "../middlewares.ts";
-import type { LambdaAuthenticate } from "../principals.ts";
+import { readsEventAlone, type LambdaAuthenticate } from "../principals.ts";
 import { answerOf, problemAnswer } from "./answer.ts";
 import { checkHttpEvent, type HttpAnswer, type HttpEvent } from "./event.ts";
 import { checkedHttpOptions, type HttpHandlerOptions } from "./options.ts";
-import { requestOf } from "./request.ts";
+import { requestOf, type ReadRequest } from "./request.ts";
 
 export type HttpHandler = (event: HttpEvent, context: LambdaContext) => Promise<HttpAnswer>;
 
@@ -31,15 +31,18 @@ export function createHttpHandler(container: Container, options: HttpHandlerOpti
   const { app, system } = container;
   const { authenticate, basePath, path } = options;
   const httpOptions = checkedHttpOptions(app, options);
-  const events = new WeakMap<Request, HttpEvent>();
+  const events = new WeakMap<Request, { readonly event: HttpEvent; readonly whole: ReadRequest["whole"] }>();
   const interfaces = new WeakMap<Instance, Http>();
 
   /** Whom every Request that is answered here came from. */
   function authenticated(request: Request): ReturnType<LambdaAuthenticate> {
-    const event = events.get(request);
+    const known = events.get(request);
     // Never taken for nobody in particular.
-    if (!event) throw new HoldfastError("internal", "A request has lost its event on the way.");
-    return authenticate?.(event, request);
+    if (!known) throw new HoldfastError("internal", "A request has lost its event on the way.");
+    if (authenticate === undefined) return undefined;
+    return readsEventAlone(authenticate)
+      ? authenticate(known.event, request)
+      : authenticate(known.event, known.whole());
   }
 
   function httpOf(instance: Instance): Http {
@@ -57,8 +60,8 @@ export function createHttpHandler(container: Container, options: HttpHandlerOpti
     event: HttpEvent,
     { holdfast, deadline }: LambdaContext & { readonly holdfast: Instance; readonly deadline: number },
   ): Promise<HttpAnswer> {
-    const { request, env } = requestOf(event, { basePath, path });
-    events.set(request, event);
+    const { request, env, whole } = requestOf(event, { basePath, path });
+    events.set(request, { event, whole });
     const answered = httpOf(holdfast).fetch(request, { ...env, deadline });
     const response = await within(system, deadline + graceMs - system.now(), answered, () => late(request.method));
     return answerOf(response);
@@ -76,6 +79,8 @@ export function createHttpHandler(container: Container, options: HttpHandlerOpti
   };
 
   begin(container.instance);
+  // Named while the container starts, not when the first request comes.
+  if (authenticate && !readsEventAlone(authenticate)) begin(async () => Request);
   const handler = wrap<HttpEvent, HttpAnswer, Error, LambdaContext & { holdfast: Instance; deadline: number }>({
     timeoutEarlyInMillis: 0,
   })

@@ -3,6 +3,7 @@ import { HoldfastError } from "../../../core/errors.ts";
 import { httpSettings, type HttpOptions } from "../../../http/options.ts";
 import type { LambdaAuthenticate } from "../principals.ts";
 import type { PathOptions } from "./path.ts";
+import { LambdaResponse } from "./response.ts";
 
 export interface HttpHandlerOptions extends PathOptions {
   /** Who sends a request: `iamPrincipal()`, `jwtPrincipal()`, `lambdaPrincipal({ id })`, or your own. Default: nobody in particular. */
@@ -32,7 +33,7 @@ export function checkedHttpOptions(app: App, options: HttpHandlerOptions): HttpO
   if (path !== "encoded" && path !== "decoded")
     throw invalid(`path is ${JSON.stringify(path)}; it is encoded or decoded.`);
   checkOpen(app, options.public === true);
-  const checked = { requestTimeoutMs, ...http, live: false };
+  const checked = { requestTimeoutMs, ...http, live: false, Response: LambdaResponse };
   httpSettings(checked);
   return checked;
 }

@@ -24,6 +24,9 @@ export interface QueueHandlerOptions {
 /** How long before the end of the invocation the last call to the queue is given up, milliseconds. */
 const visibilityMarginMs = 200;
 
+/** How long that call may take, milliseconds: on a connection that is dead, all of the batch would wait with it. */
+const visibilityMaxMs = 10_000;
+
 /**
  * Handles what SQS hands out, as the handler of any number of queues: one function for all, or one each. Answers which
  * messages come again; of a FIFO group that is all behind the first. When they come again it has told the queue; where
@@ -83,7 +86,7 @@ export function createQueueHandler(container: Container, options: QueueHandlerOp
     const slices = Array.from({ length: Math.ceil(delays.length / delaysMax) }, (_, i) =>
       delays.slice(i * delaysMax, (i + 1) * delaysMax),
     );
-    const ms = context.getRemainingTimeInMillis() - visibilityMarginMs;
+    const ms = Math.min(visibilityMaxMs, context.getRemainingTimeInMillis() - visibilityMarginMs);
     if (slices.length === 0) return;
     try {
       if (ms <= 0) throw new Error("there is no time left to say it");

@@ -1,6 +1,6 @@
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import type { Outcome } from "../../../core/broker/receive.ts";
-import type { Queue } from "./event.ts";
+import type { Queue, QueueRecord } from "./event.ts";
 
 /** When a message that is handed out is to be handed out again. */
 export interface Delay {
@@ -22,29 +22,29 @@ export const delaysMax = 10;
  */
 const secondsMax = 43_200 - 900;
 
+/**
+ * Receives after which delays are at least so many seconds as there were receives, times three. SQS moves a message away
+ * at its thousandth receive, and receives of an outage are not attempts: so they last for more than the 14 days for which
+ * SQS keeps it, whatever the policy. Fewer are the policy's own affair: a handler may have failed a hundred times.
+ */
+const receivesFree = 100;
+const secondsPerReceive = 3;
+
 /** The delay of a message that comes again. */
 export function delayOf(
-  { messageId, receiptHandle }: Pick<Delay, "messageId" | "receiptHandle">,
+  { messageId, receiptHandle, attributes }: Pick<QueueRecord, "messageId" | "receiptHandle" | "attributes">,
   { delayMs }: Outcome & { readonly kind: "again" },
 ): Delay {
-  const seconds = Math.min(secondsMax, Math.max(0, Math.ceil(delayMs / 1_000)));
+  const receives = Number(attributes.ApproximateReceiveCount);
+  const least = receives > receivesFree ? receives * secondsPerReceive : 0;
+  const seconds = Math.min(secondsMax, Math.max(least, Math.ceil(delayMs / 1_000)));
   return { messageId, receiptHandle, seconds };
 }
 
-/** `ChangeMessageVisibilityBatch`. `queues`: what the URLs of the deployment's queues begin with. */
+/**
+ * `ChangeMessageVisibilityBatch`. `queues`: what the URLs of the deployment's queues begin with. The SDK's command is loaded
+ * at the first call: who handles no queues need not have the package.
+ */
 export function createChangeVisibility(client: SQSClient, queues: string): ChangeVisibility {
-  const { origin } = new URL(queues);
-  return async ({ account, name }, delays) => {
-    const { ChangeMessageVisibilityBatchCommand } = await import("@aws-sdk/client-sqs");
-    const command = new ChangeMessageVisibilityBatchCommand({
-      QueueUrl: `${origin}/${account}/${name}`,
-      Entries: delays.map(({ receiptHandle, seconds }, i) => ({
-        Id: String(i),
-        ReceiptHandle: receiptHandle,
-        VisibilityTimeout: seconds,
-      })),
-    });
-    const { Failed = [] } = await client.send(command);
-    return Failed.map(({ Id }) => delays[Number(Id)]?.messageId ?? "");
-  };
+  return async (queue, delays) => (await import("./change.ts")).changeVisibility(client, queues)(queue, delays);
 }
