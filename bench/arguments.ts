@@ -16,9 +16,27 @@ export interface Arguments {
 /** What was wrong with the command line, for the terminal. */
 export class UsageError extends Error {}
 
-/** @throws UsageError for an unknown option or benchmark */
-export function parseArguments(args: readonly string[], known: readonly string[]): Arguments {
+const options = {
+  json: { type: "string" },
+  quick: { type: "boolean" },
+  seconds: { type: "string" },
+  check: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+/**
+ * `without`: options that the program does not have.
+ * @throws UsageError for an unknown option or benchmark
+ */
+export function parseArguments(
+  args: readonly string[],
+  known: readonly string[],
+  without: readonly (keyof typeof options)[] = [],
+): Arguments {
   const { values, positionals } = parse(args);
+  for (const name of without) {
+    if (values[name] !== undefined) throw new UsageError(`Unknown option '--${name}'.`);
+  }
   for (const name of positionals) {
     if (!known.includes(name)) throw new UsageError(`Unknown benchmark "${name}". Known: ${known.join(", ")}.`);
   }
@@ -36,13 +54,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: {
-        json: { type: "string" },
-        quick: { type: "boolean" },
-        seconds: { type: "string" },
-        check: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
+      options,
     });
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
