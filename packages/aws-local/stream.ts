@@ -6,17 +6,23 @@ import {
   type _Record as StreamRecord,
 } from "@aws-sdk/client-dynamodb-streams";
 import type { Deployment } from "./deployment.ts";
-import type { Functions } from "./functions.ts";
+import type { Invoke } from "./functions.ts";
 
-/** How often an empty shard is read again, milliseconds. AWS does it four times a second. */
-const pollMs = 100;
+export interface StreamOptions {
+  /** Of an invocation. */
+  readonly seconds: number;
+  /** How often an empty shard is read again, milliseconds. Default 100; AWS does it four times a second. */
+  readonly pollMs?: number;
+  /** Whether an answer is lost on its way: then its batch comes again. */
+  readonly isLost?: () => boolean;
+}
 
 /** The event source mapping of the table's stream: each shard in its order, again from what the function reports. */
 export async function pollStream(
   { clients: { streams }, streamArn: StreamArn }: Deployment,
-  functions: Functions,
-  seconds: number,
+  invoke: Invoke,
   stop: AbortSignal,
+  { seconds, pollMs = 100, isLost = () => false }: StreamOptions,
 ): Promise<void> {
   const reading = new Map<string, Promise<void>>();
 
@@ -56,9 +62,10 @@ export async function pollStream(
         ({ eventName, dynamodb }) => eventName === "INSERT" && dynamodb?.Keys?.["sk"]?.S?.startsWith("r"),
       );
       const event = { Records: wanted.map(lambdaRecord) };
-      const answer = (wanted.length === 0 ? {} : await functions.invoke("stream", event, seconds)) as {
+      const answer = (wanted.length === 0 ? {} : await invoke("stream", event, seconds)) as {
         batchItemFailures?: { itemIdentifier: string }[];
       };
+      if (wanted.length > 0 && isLost()) return false;
       const failed = (answer.batchItemFailures ?? []).map(({ itemIdentifier }) => BigInt(itemIdentifier));
       const numbers = records.map(({ dynamodb }) => dynamodb?.SequenceNumber ?? "");
       const done = numbers.filter((number) => failed.every((least) => BigInt(number) < least));
@@ -85,7 +92,7 @@ export async function pollStream(
 }
 
 /** A record as Lambda hands it over. Source: docs.aws.amazon.com/lambda/latest/dg/with-ddb.html */
-function lambdaRecord({ eventID, eventName, eventVersion, dynamodb }: StreamRecord): object {
+export function lambdaRecord({ eventID, eventName, eventVersion, dynamodb }: StreamRecord): object {
   return {
     eventID,
     eventName,
