@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Functions } from "./functions.ts";
+import type { Invoke } from "./functions.ts";
 
 /** The answer of the handler. */
 interface Answer {
@@ -16,7 +16,7 @@ interface Answer {
 const bodyBytesMax = 4 * 1024 * 1024;
 
 /** A Function URL on the loopback interface: a request becomes an event in payload format 2.0, the answer a response. */
-export async function startApi(functions: Functions, port: number, seconds: number) {
+export async function startApi(invoke: Invoke, port: number, seconds: number) {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => {
       response.writeHead(502, { "Content-Type": "application/json" }).end('{"message":"Internal Server Error"}');
@@ -31,7 +31,7 @@ export async function startApi(functions: Functions, port: number, seconds: numb
       if (bytes > bodyBytesMax) return void response.writeHead(413, { Connection: "close" }).end('{"message":null}');
       chunks.push(chunk);
     }
-    const answered = (await functions.invoke("http", eventOf(request, Buffer.concat(chunks)), seconds)) as Answer;
+    const answered = (await invoke("http", eventOf(request, Buffer.concat(chunks)), seconds)) as Answer;
     const body = Buffer.from(answered.body ?? "", answered.isBase64Encoded ? "base64" : "utf8");
     response.writeHead(answered.statusCode, {
       ...answered.headers,

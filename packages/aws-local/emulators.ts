@@ -10,21 +10,24 @@ export interface Emulators {
   /** SNS and SQS. */
   readonly messages: string;
   readonly scheduler: string;
+  /** Sends what schedules are to have sent by now; it happens by itself once a second, unless they are `patient`. */
+  fire(): Promise<unknown>;
   /** Ends them, and what they hold is gone. */
   stop(): Promise<void>;
 }
 
 /** Starts DynamoDB, SNS, SQS and EventBridge Scheduler on free ports of the loopback interface, in memory. */
-export async function startEmulators(scheduleGroup: string): Promise<Emulators> {
+export async function startEmulators(scheduleGroup: string, patient = false): Promise<Emulators> {
   await takeEveryCharacter();
   const dynamo = await startDynamo();
   const app = buildApp({ logger: false, defaultRegion: region });
   const messages = await app.listen({ host: "127.0.0.1", port: 0 });
-  const scheduler = await startScheduler({ sqs: messages, groups: [scheduleGroup], realTime: true });
+  const scheduler = await startScheduler({ sqs: messages, groups: [scheduleGroup], realTime: !patient });
   return {
     dynamo: dynamo.endpoint,
     messages,
     scheduler: scheduler.endpoint,
+    fire: () => scheduler.fire(),
     async stop() {
       await Promise.all([scheduler.stop(), app.close(), dynamo.stop()]);
     },

@@ -3,15 +3,22 @@ import { fileURLToPath } from "node:url";
 
 export type FunctionName = "http" | "queue" | "stream";
 
-/** What runs the bundled handlers, in a process of its own; one that has died is started anew. */
+/** Invokes a handler, as Lambda does. @throws Error where it has thrown, has taken too long, or its process has died */
+export type Invoke = (name: FunctionName, event: unknown, seconds: number) => Promise<unknown>;
+
+/** What runs the bundled handlers, in a process of its own. */
 export interface Functions {
-  /** @throws Error where the handler has thrown, has taken too long, or its process has died */
-  invoke(name: FunctionName, event: unknown, seconds: number): Promise<unknown>;
-  /** Resolves when handlers can be invoked. */
+  /** Waits for the process where there is none. */
+  readonly invoke: Invoke;
+  /** Resolves when handlers can be invoked. @throws Error where that is not to be any more */
   ready(): Promise<void>;
-  /** Ends the process at once, like a machine that is lost (-9); the next one starts by itself. */
+  /** Ends the process at once, like a machine that is lost (-9). */
   kill(): Promise<void>;
+  /** Starts the next process where it does not start by itself (`revives`). */
+  start(): void;
   readonly pid: number | undefined;
+  /** How a process has ended that nobody has ended, with its last words. */
+  readonly failure: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -21,6 +28,10 @@ export interface FunctionsOptions {
   readonly environment: { readonly [name: string]: string };
   /** Lines of the functions' output. */
   readonly output: (text: string) => void;
+  /** A module that the process loads before all others: its URL. */
+  readonly preload?: string;
+  /** Whether a process that has died is followed by another one at once. Default: true. */
+  readonly revives?: boolean;
 }
 
 interface Invocation {
@@ -41,25 +52,38 @@ export type Said =
 
 const child = fileURLToPath(new URL("./child.ts", import.meta.url));
 
-export function startFunctions({ code, environment, output }: FunctionsOptions): Functions {
+/** What is kept of the output, for `failure`, characters. */
+const wordsMax = 4_000;
+
+export function startFunctions(options: FunctionsOptions): Functions {
+  const { code, environment, output, preload, revives = true } = options;
   const open = new Map<number, Invocation>();
   let lastId = 0;
   let stopping = false;
   let isReady = false;
-  let whenReady: (() => void)[] = [];
+  let waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
+  let words = "";
+  let failure: string | undefined;
   let running = start();
 
   function start(): ChildProcess {
     const started = fork(child, [code], {
       env: { ...process.env, ...environment, AWS_LAMBDA_FUNCTION_NAME: "local" },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      execArgv: ["--enable-source-maps"],
+      execArgv: ["--enable-source-maps", ...(preload === undefined ? [] : ["--import", preload])],
     });
-    for (const stream of [started.stdout, started.stderr]) stream?.setEncoding("utf8").on("data", output);
+    for (const stream of [started.stdout, started.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        words = (words + text).slice(-wordsMax);
+        output(text);
+      });
+    }
+    // Its channel breaks with it.
+    started.on("error", () => {});
     started.on("message", (said: Said) => {
       if ("ready" in said) {
         isReady = true;
-        for (const resolve of whenReady.splice(0)) resolve();
+        for (const { resolve } of waiting.splice(0)) resolve();
         return;
       }
       const invocation = open.get(said.id);
@@ -67,24 +91,40 @@ export function startFunctions({ code, environment, output }: FunctionsOptions):
       if (said.error === undefined) invocation?.resolve(said.answer);
       else invocation?.reject(new Error(said.error));
     });
-    started.once("exit", () => {
+    started.once("exit", (exitCode, signal) => {
       isReady = false;
       for (const { reject } of open.values()) reject(new Error("The function's process has ended."));
       open.clear();
-      if (!stopping) running = start();
+      if (!started.killed) failure ??= `a function's process ended by itself with ${exitCode ?? signal}: ${words}`;
+      if (!stopping && revives) running = start();
     });
     return started;
   }
 
   function ready(): Promise<void> {
     if (isReady) return Promise.resolve();
-    return new Promise((resolve) => void whenReady.push(resolve));
+    if (stopping) return Promise.reject(new Error("The functions are stopped."));
+    return new Promise((resolve, reject) => void waiting.push({ resolve, reject }));
+  }
+
+  async function kill(): Promise<void> {
+    if (running.exitCode !== null || running.signalCode !== null) return;
+    const gone = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGKILL");
+    await gone;
   }
 
   return {
     ready,
+    kill,
+    start() {
+      if (running.exitCode !== null || running.signalCode !== null) running = start();
+    },
     get pid() {
       return running.pid;
+    },
+    get failure() {
+      return failure;
     },
     async invoke(name, event, seconds) {
       await ready();
@@ -106,18 +146,10 @@ export function startFunctions({ code, environment, output }: FunctionsOptions):
         });
       });
     },
-    async kill() {
-      const gone = new Promise((resolve) => running.once("exit", resolve));
-      running.kill("SIGKILL");
-      await gone;
-    },
     async stop() {
       stopping = true;
-      whenReady = [];
-      if (running.exitCode !== null || running.signalCode !== null) return;
-      const gone = new Promise((resolve) => running.once("exit", resolve));
-      running.kill("SIGKILL");
-      await gone;
+      for (const { reject } of waiting.splice(0)) reject(new Error("The functions are stopped."));
+      await kill();
     },
   };
 }

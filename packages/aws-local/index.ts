@@ -6,6 +6,14 @@ import { startFunctions, type Functions } from "./functions.ts";
 import { pollQueue } from "./queues.ts";
 import { pollStream } from "./stream.ts";
 
+// The parts, for who puts them together in another way.
+export { startApi } from "./api.ts";
+export { deploy, groupOf, type Deployment } from "./deployment.ts";
+export { startEmulators, type Emulators } from "./emulators.ts";
+export { startFunctions, type FunctionName, type Functions, type Invoke } from "./functions.ts";
+export { pollQueue } from "./queues.ts";
+export { pollStream } from "./stream.ts";
+
 export interface LocalAwsOptions {
   readonly plan: AwsPlan;
   /** The folder of the bundles: `dist/deploy/aws`. */
@@ -39,10 +47,10 @@ export async function startLocalAws(options: LocalAwsOptions): Promise<LocalAws>
   await functions.ready();
   const stop = new AbortController();
   const polling = [
-    pollStream(deployment, functions, plan.streamSeconds, stop.signal),
-    ...plan.queues.map((queue) => pollQueue(queue, deployment, functions, stop.signal)),
+    pollStream(deployment, functions.invoke, stop.signal, { seconds: plan.streamSeconds }),
+    ...plan.queues.map((queue) => pollQueue(queue, deployment, functions.invoke, stop.signal)),
   ];
-  const api = await startApi(functions, port, plan.httpSeconds);
+  const api = await startApi(functions.invoke, port, plan.httpSeconds);
   return {
     url: api.url,
     deployment,

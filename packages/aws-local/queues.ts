@@ -1,15 +1,19 @@
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import type { PlannedQueue } from "../../functions/aws/plan.ts";
 import type { Deployment } from "./deployment.ts";
-import type { Functions } from "./functions.ts";
+import type { Invoke } from "./functions.ts";
 import { region } from "./emulators.ts";
 
-/** The event source mapping of a queue: takes batches, invokes the function, deletes what it does not report. */
+/**
+ * The event source mapping of a queue: takes batches, invokes the function, deletes what it does not report.
+ * @param isLost whether an answer is lost on its way: then all of its batch comes again
+ */
 export function pollQueue(
   { consumer, batchSize, parallel, timeoutSeconds, fifo }: PlannedQueue,
   { clients, queues }: Deployment,
-  functions: Functions,
+  invoke: Invoke,
   stop: AbortSignal,
+  isLost: () => boolean = () => false,
 ): Promise<void> {
   const queue = queues.get(consumer);
   if (queue === undefined) throw new Error(`There is no queue for ${consumer}.`);
@@ -21,7 +25,7 @@ export function pollQueue(
         const command = new ReceiveMessageCommand({
           QueueUrl,
           MaxNumberOfMessages: batchSize,
-          WaitTimeSeconds: 5,
+          WaitTimeSeconds: 20,
           MessageSystemAttributeNames: ["All"],
           MessageAttributeNames: ["All"],
         });
@@ -35,12 +39,12 @@ export function pollQueue(
 
   async function handle(messages: readonly Message[]): Promise<void> {
     const event = { Records: messages.map((message) => recordOf(message, arn, fifo)) };
-    const answer = (await functions.invoke("queue", event, timeoutSeconds)) as
+    const answer = (await invoke("queue", event, timeoutSeconds)) as
       | { batchItemFailures?: { itemIdentifier: string }[] }
       | undefined;
     const failed = new Set(answer?.batchItemFailures?.map(({ itemIdentifier }) => itemIdentifier));
     const done = messages.filter(({ MessageId: id }) => !failed.has(id ?? ""));
-    if (done.length === 0) return;
+    if (done.length === 0 || isLost()) return;
     const Entries = done.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }));
     await clients.sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
   }
@@ -49,7 +53,7 @@ export function pollQueue(
 }
 
 /** A message as Lambda hands it over. Source: docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
-function recordOf(message: Message, arn: string, fifo: boolean): object {
+export function recordOf(message: Message, arn: string, fifo: boolean): object {
   const { ApproximateReceiveCount = "1", SentTimestamp = "0", MessageGroupId } = message.Attributes ?? {};
   return {
     messageId: message.MessageId,

@@ -124,7 +124,7 @@ export const effect = h
 /** One of four: several handlers call the same entity at the same time, and what one entity causes is in one place. */
 const targetOf = (id: string): string => `e${[...id].reduce((sum, char) => sum + (char.codePointAt(0) ?? 0), 0) % 4}`;
 
-const retries = { maxAttempts: 3, retryFirstMs: 200, retryMaxMs: 2_000, timeoutMs: 900_000 } as const;
+const retries = { maxAttempts: 3, retryFirstMs: 200, retryMaxMs: 2_000, timeoutMs: 600_000 } as const;
 
 /** Gets everything that happens to a source, and fails where the event says so, after it had its effect. */
 const everything = h.subscription("everything", {

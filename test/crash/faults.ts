@@ -94,12 +94,15 @@ export function missing(kind: Kind, lacks: ReadonlyMap<Ability, string>): string
   return undefined;
 }
 
-/** What becomes of the next connection; a request and its answer have a few hundred bytes each. */
-export function chooseTreatment(random: () => number): Treatment {
+/**
+ * What becomes of the next connection; a request and its answer have a few hundred bytes each. One that is kept for many
+ * requests is never a good one for ever.
+ */
+export function chooseTreatment(random: () => number, isKept = false): Treatment {
   const dice = random();
   const side = random() < 0.5 ? "request" : "response";
   const afterBytes = Math.floor(random() * 3_000);
-  if (dice < 0.25) return { kind: "pass" };
+  if (dice < 0.25) return isKept ? { kind: "cut", side, afterBytes: 10 * afterBytes, reset: false } : { kind: "pass" };
   if (dice < 0.45) return { kind: "delay", ms: 1 + Math.floor(random() * 40) };
   if (dice < 0.75) return { kind: "cut", side, afterBytes, reset: random() < 0.5 };
   return { kind: "swallow", side, afterBytes };

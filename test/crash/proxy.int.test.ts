@@ -129,3 +129,14 @@ test("nobody behind it is a reset", async () => {
   await closed(client);
   expect(client.ended()).toBe("reset");
 });
+
+test("cuts what there is, and takes new connections", async () => {
+  const { proxy, client, server } = await connected({ kind: "pass" });
+  client.socket.write("hello");
+  await server.until("hello");
+  proxy.cut();
+  await expect.poll(() => [client.ended(), server.ended()]).toEqual(["fin", "fin"]);
+  const next = watched(connect({ ...proxy.address }));
+  await once(next.socket, "connect");
+  expect(next.ended()).toBeUndefined();
+});

@@ -19,6 +19,8 @@ export interface Proxy {
   readonly address: Address;
   /** How many connections were treated so, those that were too short for it not counted. */
   readonly counts: { readonly [K in Treatment["kind"]]: number };
+  /** Cuts the connections that there are. */
+  cut(): void;
   /** Cuts what is left. Repeatable. */
   close(): Promise<void>;
 }
@@ -53,12 +55,17 @@ export async function startProxy(upstream: () => Address | undefined, choose: ()
   await once(server, "listening");
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("The proxy has no port.");
+  function cut(): void {
+    for (const socket of sockets) socket.destroy();
+  }
+
   return {
     address: { host: "127.0.0.1", port: bound.port },
     counts,
+    cut,
     async close() {
       closing ??= once(server.close(), "close");
-      for (const socket of sockets) socket.destroy();
+      cut();
       await closing;
     },
   };

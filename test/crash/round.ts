@@ -17,11 +17,9 @@ export interface Round {
   readonly counts: Counts;
 }
 
-/** How long everything may take to come right once nothing is broken any more, milliseconds. */
-const recoveryTimeoutMs = 20_000;
-
 /** One round on a store of its own: what the seed plans, a workload meanwhile, and everything that is left to be checked. */
 export async function runRound(target: Target, seed: number): Promise<Round> {
+  const { clients: count, attemptTimeoutMs, recoveryTimeoutMs } = target;
   const plan = planOf(seed, target.leaseMs, target.lacks);
   const random = createRandom(seed + 1_000_000);
   let rough = plan.isNetworkRough;
@@ -34,19 +32,19 @@ export async function runRound(target: Target, seed: number): Promise<Round> {
       processes: plan.processes,
       recorder: recorder.url,
       random: createRandom(seed + 2_000_000),
-      async route(_, upstream) {
-        const proxy = await startProxy(upstream, () => (rough ? chooseTreatment(random) : { kind: "pass" }));
+      async route(_, upstream, isKept) {
+        const proxy = await startProxy(upstream, () => (rough ? chooseTreatment(random, isKept) : { kind: "pass" }));
         proxies.push(proxy);
         return proxy.address;
       },
     });
     opened = world;
-    const clients = startClients({ seed, urls: world.urls, send: world.send });
+    const clients = startClients({ seed, urls: world.urls, send: world.send, clients: count, attemptTimeoutMs });
     const done = { kills: 0, stops: 0, takeovers: 0 };
     const late: string[] = [];
     const follow = async (track: readonly Step[]): Promise<void> => {
       for (const step of track) {
-        if (!(await hasMoved(clients, recorder))) late.push(`nothing goes on before ${step.kind}`);
+        if (!(await hasMoved(clients, recorder, recoveryTimeoutMs))) late.push(`nothing goes on before ${step.kind}`);
         await sleep(step.afterMs);
         await takeStep(step, world, done, full);
       }
@@ -57,8 +55,8 @@ export async function runRound(target: Target, seed: number): Promise<Round> {
     const again = await clients.again(40);
     const seen = { clients, recorder, again, full, interruptions: done.kills + done.stops + full.length, late };
     // Half-open connections end, as they do when the network is back: a server waits for what they owe it.
-    await Promise.all(proxies.map((proxy) => proxy.close()));
-    await settle(world, seen);
+    for (const proxy of proxies) proxy.cut();
+    await settle(world, seen, recoveryTimeoutMs);
     await sleep(target.leaseMs * 1.2);
     const ended = await world.close();
     const observed = await observe(world, seen, ended);
@@ -71,9 +69,9 @@ export async function runRound(target: Target, seed: number): Promise<Round> {
 }
 
 /** Whether something was answered, and delivered, since the last call: else there is nothing to break. */
-async function hasMoved(clients: Clients, { sightings }: Recorder): Promise<boolean> {
+async function hasMoved(clients: Clients, { sightings }: Recorder, timeoutMs: number): Promise<boolean> {
   const before = { told: clients.told.length, seen: sightings.length };
-  for (const until = performance.now() + recoveryTimeoutMs; performance.now() < until; await sleep(5)) {
+  for (const until = performance.now() + timeoutMs; performance.now() < until; await sleep(5)) {
     if (clients.told.length > before.told && sightings.length > before.seen) return true;
   }
   return false;
@@ -139,8 +137,11 @@ async function observe(world: World, seen: Seen, ended: readonly string[] = []):
 }
 
 /** Waits until everything has come right, as far as it does: what is missing then is missing for good. */
-async function settle(world: World, seen: Seen): Promise<void> {
-  for (const until = performance.now() + recoveryTimeoutMs; performance.now() < until; await sleep(100)) {
+async function settle(world: World, seen: Seen, timeoutMs: number): Promise<void> {
+  for (const until = performance.now() + timeoutMs; performance.now() < until; ) {
+    const from = performance.now();
     if (check(await observe(world, seen)).length === 0) return;
+    // Looking is not to be what everything waits for.
+    await sleep(Math.max(100, 4 * (performance.now() - from)));
   }
 }

@@ -25,9 +25,9 @@ export interface WorldOptions {
   /**
    * The address to use instead of `upstream`, for the whole life of the world: of each process for clients, and of whatever
    * else the target wants to see broken (its store, its bus). `upstream` is asked for each connection; `undefined`: nobody
-   * is there.
+   * is there. `isKept`: connections are kept for many requests.
    */
-  readonly route: (name: string, upstream: () => Address | undefined) => Promise<Address>;
+  readonly route: (name: string, upstream: () => Address | undefined, isKept?: boolean) => Promise<Address>;
 }
 
 /** The crashing app (app.ts), served on a store of its own, which is empty at first. Processes are counted from 0. */
@@ -71,6 +71,12 @@ export interface Target {
   readonly lacks: ReadonlyMap<Ability, string>;
   /** How long a process owns its deliveries without renewing that, in real milliseconds. */
   readonly leaseMs: number;
+  /** How many clients there are. */
+  readonly clients: number;
+  /** After how long without an answer they try again, real milliseconds. */
+  readonly attemptTimeoutMs: number;
+  /** How long everything may take to come right once nothing is broken any more, real milliseconds. */
+  readonly recoveryTimeoutMs: number;
   open(options: WorldOptions): Promise<World>;
   close(): Promise<void>;
 }

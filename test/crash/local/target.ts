@@ -28,6 +28,9 @@ export function createLocalTarget(): Target {
     name: "local",
     lacks: new Map(),
     leaseMs: 5_000 / speed,
+    clients: 10,
+    attemptTimeoutMs: 300,
+    recoveryTimeoutMs: 20_000,
     open: (options) => openWorld(child, join(folder, String(++worlds)), options, isLimitable),
     async close() {
       rmSync(folder, { recursive: true, force: true });
