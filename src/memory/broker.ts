@@ -9,21 +9,23 @@ import { streamKey } from "../core/runtime/live.ts";
 /** A broker in this process's memory: a topic, a queue per consumer, those of `sends` and subscriptions with an order. */
 export interface MemoryBroker extends Bus {
   /**
-   * Hands out up to `limit` messages that may be handed out at `now`, and hides them for `hideMs`: of a group nothing while
-   * one of it is hidden.
+   * Hands out up to `limit` messages that may be handed out at `now`, and hides them for `hideMs`: of a group with an
+   * order nothing while one of it is hidden.
    */
   receive(
     consumer: string,
     how: { readonly now: number; readonly limit: number; readonly hideMs: number },
   ): readonly Message[];
-  /** Does what a receiver has said of a message. */
+  /** Does what a receiver has said of a message, unless that was handed out once more since. */
   settle(consumer: string, message: Message, outcome: Outcome, now: number): void;
   /** When a message of the queue may be handed out next; Infinity: there is none. */
   nextAt(consumer: string, now: number): number;
+  /** All messages of the queue, hidden or not, and when each may be handed out, epoch milliseconds. */
+  waiting(consumer: string): readonly { readonly message: Message; readonly visibleAt: number }[];
   /** From now on, what is published reaches the app's subscriptions. Answers which of them are new. */
   subscribe(app: App): readonly SubscriptionDefinition[];
-  /** Calls back after something was sent. Returns the way to stop. */
-  watch(listener: () => void): () => void;
+  /** Calls back after something was put into a queue. Returns the way to stop. */
+  watch(listener: (consumer: string) => void): () => void;
 }
 
 interface Waiting {
@@ -40,7 +42,7 @@ export function createMemoryBroker(now: () => number): MemoryBroker {
   /** By group, or by itself. */
   const queues = new Map<string, Map<string, Waiting[]>>();
   const known = new Map<string, number>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(consumer: string) => void>();
   let lastId = 0;
 
   function queueOf(consumer: string): Map<string, Waiting[]> {
@@ -64,18 +66,18 @@ export function createMemoryBroker(now: () => number): MemoryBroker {
     else queue.set(group ?? message.id, [waiting]);
   }
 
-  function notify(): void {
-    for (const listener of listeners) listener();
+  function notify(consumers: ReadonlySet<string>): void {
+    for (const consumer of consumers) for (const listener of listeners) listener(consumer);
   }
 
-  /** What may be handed out at that time: of each group the first ones, unless one before them is hidden. */
+  /** What may be handed out at that time. */
   function* ready(consumer: string, at: number): Generator<Waiting> {
-    for (const group of queueOf(consumer).values()) {
-      for (const waiting of group) {
-        if (waiting.visibleAt > at) break;
-        yield waiting;
-      }
-    }
+    for (const group of queueOf(consumer).values()) if (readyAt(group) <= at) yield* group;
+  }
+
+  /** When none of a group is hidden. */
+  function readyAt(group: readonly Waiting[]): number {
+    return group.reduce((latest, { visibleAt }) => Math.max(latest, visibleAt), 0);
   }
 
   function wants(name: string, { type, fields }: Publication): boolean {
@@ -88,15 +90,20 @@ export function createMemoryBroker(now: () => number): MemoryBroker {
 
   return {
     async publish(events) {
+      const consumers = new Set<string>();
       for (const event of events) {
-        for (const name of subscriptions.keys()) if (wants(name, event)) put(subscriptionName(name), event);
+        for (const name of subscriptions.keys()) {
+          if (!wants(name, event)) continue;
+          put(subscriptionName(name), event);
+          consumers.add(subscriptionName(name));
+        }
       }
-      notify();
+      notify(consumers);
       return events.map(() => undefined);
     },
     async send(consumer, messages) {
       for (const message of messages) put(consumer, message);
-      notify();
+      notify(new Set([consumer]));
       return messages.map(() => undefined);
     },
     receive(consumer, { now: at, limit, hideMs }) {
@@ -111,21 +118,25 @@ export function createMemoryBroker(now: () => number): MemoryBroker {
         return { ...waiting.message, receives: waiting.receives };
       });
     },
-    settle(consumer, { id, group: key = id }, outcome, at) {
+    settle(consumer, { id, group: key = id, receives }, outcome, at) {
       const queue = queueOf(consumer);
       const group = queue.get(key) ?? [];
       const i = group.findIndex(({ message }) => message.id === id);
       const waiting = group[i];
-      if (waiting === undefined) return;
+      if (waiting === undefined || waiting.receives !== receives) return;
       if (outcome.kind === "again") waiting.visibleAt = at + outcome.delayMs;
       else if (group.length > 1) group.splice(i, 1);
       else queue.delete(key);
     },
     nextAt(consumer, at) {
       let next = Infinity;
-      for (const [first] of queueOf(consumer).values()) if (first) next = Math.min(next, Math.max(at, first.visibleAt));
+      for (const group of queueOf(consumer).values()) next = Math.min(next, Math.max(at, readyAt(group)));
       return next;
     },
+    waiting: (consumer) =>
+      [...queueOf(consumer).values()].flatMap((group) =>
+        group.map(({ message, receives, visibleAt }) => ({ message: { ...message, receives }, visibleAt })),
+      ),
     subscribe(app) {
       const added = [...app.subscriptions.values()].filter(({ name }) => !subscriptions.has(name));
       for (const definition of app.subscriptions.values()) subscriptions.set(definition.name, definition);

@@ -1,5 +1,5 @@
 import type { App } from "../core/app.ts";
-import { createDelivery, type Delivery } from "../core/delivery/delivery.ts";
+import type { Delivery } from "../core/delivery/delivery.ts";
 import type { Limits } from "../core/runtime/limits.ts";
 import { createRuntime, type Runtime } from "../core/runtime/runtime.ts";
 import { createRemote, type Remote } from "./calls.ts";
@@ -29,7 +29,7 @@ export interface Member {
   readonly instance: Instance;
   readonly runtime: Runtime;
   readonly delivery: Delivery;
-  readonly store: Ports["store"];
+  readonly addReplay: Ports["addReplay"];
   /** It has registered its subscriptions and takes requests. */
   ready: boolean;
 }
@@ -66,24 +66,33 @@ export function createCluster(first: App, ports: ClusterPorts): Cluster {
 
   function begin(): Member {
     const name = `i${++started}`;
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => void (end = resolve));
     const instance = createInstance(name, ports, () => {
+      end();
       note(name, "dies");
       members.delete(member);
       scheduler.after(100 + random() * 3_000, replace);
     });
     const remote = createRemote(instance, ports);
-    const { journal: own, store } = target.connect({
+    const {
+      journal: own,
+      deliver,
+      addReplay,
+    } = target.connect({
+      name,
       system: instance.system,
       remote,
       notify: (withinMs, task) => void scheduler.after(random() * withinMs, () => instance.enter(task)),
+      ended,
     });
     const journal = observeJournal(own, history);
     const services = ports.services(remote);
     const observed = observeHandlers(app, instance, { history, fates, poisoned, note });
     const options = { journal, system: instance.system, services, limits: ports.limits };
     const runtime = observeRuntime(createRuntime(observed, options), instance, history);
-    const delivery = createDelivery(runtime, { store, journal, services });
-    const member: Member = { instance, runtime, delivery, store, ready: false };
+    const delivery = deliver(runtime, { journal, services });
+    const member: Member = { instance, runtime, delivery, addReplay, ready: false };
     members.add(member);
     note(name, "starts");
     delivery.start().then(

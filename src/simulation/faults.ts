@@ -18,11 +18,14 @@ export interface Faults {
   readonly late: number;
   /** Per append: it was stored, and the SDK's own retry reports the slot as taken. */
   readonly sdkRetry: number;
-  /** Per call: takes up to 5 s. */
+  /** Per call, and per batch that a broker hands out: takes up to 5 s. */
   readonly slow: number;
-  /** Per request of a client: it, or its answer, is lost on the way; the client retries with the same key. */
+  /**
+   * Per request of a client: it, or its answer, is lost on the way; the client retries with the same key. Of a batch that
+   * a broker hands out the same: it comes again.
+   */
   readonly cut: number;
-  /** Per request of a client: it arrives once more, up to 20 s later. */
+  /** Per request of a client, and per batch that a broker hands out: it arrives once more, up to 20 s later. */
   readonly duplicate: number;
   /**
    * Per request of a client: it arrives once more when all has come to rest; in every other world 25 hours later, when its
@@ -71,7 +74,7 @@ export const defaultFaults: Faults = {
 };
 
 /** Methods that a world calls so seldom that hardly any fault would ever meet them. */
-const seldom: ReadonlySet<string> = new Set(["erase", "send", "addReplay", "streams"]);
+const seldom: ReadonlySet<string> = new Set(["erase", "send", "addReplay", "streams", "bury"]);
 const seldomTimes = 10;
 
 /** Where faults happen: its own randomness, so that what happens elsewhere does not change what happens here. */

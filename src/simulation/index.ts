@@ -10,8 +10,10 @@ export type {
   Violation,
   WorldOptions,
 } from "./options.ts";
-export type { Connection, Ports, Target } from "./target.ts";
-export { createMemoryTarget, remotePorts } from "./target.ts";
+export type { Connection, Ports, Surroundings, Target, Waiting } from "./target.ts";
+export { createBrokerTarget } from "./broker/target.ts";
+export type { StorePorts, StoreTargetOptions } from "./store-target.ts";
+export { createMemoryTarget, createStoreTarget, remotePorts } from "./store-target.ts";
 export type { CallOptions as RemoteCallOptions, Remote } from "./calls.ts";
 export type { SimulationFailure, SimulationOptions, SimulationReport } from "./simulate.ts";
 export { simulate } from "./simulate.ts";

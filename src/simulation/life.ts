@@ -1,11 +1,10 @@
 import type { App } from "../core/app.ts";
 import { isHoldfastError } from "../core/errors.ts";
-import { subscriptionName } from "../core/delivery/subscriptions.ts";
 import { leaseMs } from "../core/delivery/progress.ts";
-import { queueConsumer } from "../core/delivery/workers.ts";
 import { createStep, type ClientPorts, type Step } from "./client.ts";
 import { randomFor } from "./faults.ts";
 import { createOperator, type OperatorPorts } from "./operator.ts";
+import type { Waiting } from "./target.ts";
 
 /** What a world's life is made of. */
 export interface LifePorts extends ClientPorts, OperatorPorts {
@@ -108,15 +107,15 @@ async function runStep(ports: LifePorts, client: number, n: number, run: LifePor
 
 /** Until nothing is left to be done. Answers what waits though nothing holds it back. */
 async function rest(ports: LifePorts): Promise<readonly string[]> {
-  const { scheduler, cluster } = ports;
+  const { scheduler, cluster, target, app, next: newest = app } = ports;
   const until = scheduler.now() + restMs;
   for (;;) {
-    let waiting = await waitingAt(ports, scheduler.now());
+    let waiting = await target.waiting(newest, scheduler.now());
     if (isAtRest(waiting, until)) {
       // What has not been read yet waits nowhere, and whose consumer was somebody else's waits for the lease to end.
       await scheduler.sleep(leaseMs + 2 * ports.skewMs + 1_000);
       await cluster.pick(() => 0)?.delivery.idle();
-      waiting = await waitingAt(ports, scheduler.now());
+      waiting = await target.waiting(newest, scheduler.now());
       if (isAtRest(waiting, until)) return [];
     }
     if (scheduler.now() >= until) return waiting.overdue;
@@ -126,38 +125,6 @@ async function rest(ports: LifePorts): Promise<readonly string[]> {
   }
 }
 
-interface Waiting {
-  /** What is due though nobody has handled it. */
-  readonly overdue: readonly string[];
-  /** When the next one is due, epoch milliseconds. */
-  readonly nextAt: number | undefined;
-}
-
 function isAtRest({ overdue, nextAt = Infinity }: Waiting, until: number): boolean {
   return overdue.length === 0 && nextAt > until;
-}
-
-async function waitingAt({ app, next = app, target: { store } }: LifePorts, now: number): Promise<Waiting> {
-  const overdue: string[] = [];
-  let earliest: number | undefined;
-  for (const consumer of consumersOf(next)) {
-    const { messages, nextAt, parkedAt } = await store.due(consumer, { now, limit: 5 });
-    for (const { id, stream, name } of messages) {
-      overdue.push(`${consumer}: message ${id} ${name ?? ""} ${stream ? `${stream.entity} ${stream.id}` : ""}`);
-    }
-    if (parkedAt !== undefined) overdue.push(`${consumer}: parked until ${parkedAt - now} ms from now`);
-    if (nextAt !== undefined) earliest = Math.min(earliest ?? nextAt, nextAt);
-  }
-  for (const { id, subscription } of await store.replays("unfinished")) overdue.push(`replay ${id} of ${subscription}`);
-  return { overdue, nextAt: earliest };
-}
-
-/** Those that have an end to what they do; cron timers always wait for the next tick. */
-function consumersOf(app: App): readonly string[] {
-  return [
-    "sends",
-    "timers",
-    ...[...app.subscriptions.keys()].map(subscriptionName),
-    ...[...app.workers.values()].map(({ queue }) => queueConsumer(queue)),
-  ];
 }

@@ -35,13 +35,14 @@ export function createOperator(ports: OperatorPorts): Operator | undefined {
   let replays = 0;
 
   function replay(): void {
+    if (!target.hasReplays) return;
     const subscription = subscriptions[Math.floor(random() * subscriptions.length)];
     if (subscription === undefined) return;
     const id = `replay${++replays}`.padEnd(20, "0");
     note("op", `has ${subscription} replayed`);
     // Under the same keys: what has had its effect has none. Whether it was heard is not looked at: who asks twice has two.
-    askAgain(0, ({ store, instance }) =>
-      store.addReplay({ id, subscription, again: false, created: instance.system.now() }),
+    askAgain(0, async ({ addReplay, instance }) =>
+      addReplay?.({ id, subscription, again: false, created: instance.system.now() }),
     );
   }
 
@@ -51,16 +52,16 @@ export function createOperator(ports: OperatorPorts): Operator | undefined {
       replay();
     },
     async cleanUp() {
-      const letters = await target.store.dead({ limit: lettersMax });
+      const letters = await target.letters.dead({ limit: lettersMax });
       const [dropped, ...others] = letters;
       if (dropped && random() < 0.5) {
         note("op", `drops ${dropped.id} of ${dropped.consumer}`);
         ports.dropped.push(dropped);
-        await target.store.drop([dropped.id]);
+        await target.letters.drop([dropped.id]);
       }
       note("op", `redrives ${others.length}`);
       const ids = others.map(({ id }) => id);
-      if (ids.length > 0) await target.store.redrive(ids, Math.floor(scheduler.now()));
+      if (ids.length > 0) await target.letters.redrive(ids, Math.floor(scheduler.now()));
       replay();
       // It is on its way.
       await scheduler.sleep(1_000);

@@ -3,7 +3,7 @@ import type { EntityRef, EntitySpec, Principal } from "../core/entity/types.ts";
 import type { Limits } from "../core/runtime/limits.ts";
 import type { Step } from "./client.ts";
 import type { Faults } from "./faults.ts";
-import type { Target } from "./target.ts";
+import type { Surroundings, Target } from "./target.ts";
 
 /**
  * Puts something outside behind the same bad network: each call of its methods takes time, may fail, may happen although
@@ -39,8 +39,8 @@ export interface WorldOptions<Services = undefined, Outside = undefined> {
   readonly limits?: Partial<Limits>;
   /** On whose behalf clients act. Default: anonymous, of tenant `default`. */
   readonly principal?: Principal;
-  /** Where state and messages are kept. Default: in memory. */
-  readonly target?: () => Target;
+  /** Where state and messages are kept, made once per world: `createBrokerTarget`, say. Default: one store in memory. */
+  readonly target?: (world: Surroundings) => Target;
 }
 
 /** A world in which all has come to rest. */

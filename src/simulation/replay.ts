@@ -8,7 +8,7 @@ const namesMax = 60;
 const none = "-";
 
 const stepName = /^c\d+\.[1-9]\d*$/;
-const faultName = /^(i\d+\.\S+|c\d+\.\d+|world|deploy|outage|operator|poison\/\S+)#[1-9]\d*$/;
+const faultName = /^(i\d+\.\S+|c\d+\.\d+|world|deploy|outage|operator|broker\.\S+|poison\/\S+)#[1-9]\d*$/;
 
 /** `4711 i2.append#4 c1.7`: the seed, and all faults and steps that happen; `4711 -`: none. */
 export function formatReplay(seed: number, { faults, steps }: Needed): string {

@@ -13,7 +13,8 @@ import { live } from "./life.ts";
 import { checkInvariants } from "./invariants.ts";
 import type { Unreliable, Violation, WorldOptions } from "./options.ts";
 import { createScheduler, type Scheduler } from "./scheduler.ts";
-import { createMemoryTarget, type Target } from "./target.ts";
+import { createMemoryTarget } from "./store-target.ts";
+import type { Target } from "./target.ts";
 
 /** What became of a world. */
 export interface WorldReport {
@@ -80,7 +81,7 @@ export async function runWorld<Services, Outside>(
   const scheduler = createScheduler(beginning);
   const fates = createFates(seed, faults, keep?.faults, ({ id, kind }) => note("fault", `${kind} at ${id}`));
   const history = createHistory();
-  const target = options.target?.() ?? createMemoryTarget();
+  const target = options.target?.({ scheduler, fates, note }) ?? createMemoryTarget();
   // Without `outside` there is nothing there, and the types say so.
   const outside = options.outside?.() as Outside;
   const lines: string[] = [];
@@ -202,7 +203,7 @@ async function collect(
     streams: await readStreams(newest, [...tenants], target),
     history,
     // Dropped or not: they were given up on.
-    dead: [...(await target.store.dead({ limit: 1_000_000 })), ...world.dropped],
+    dead: [...(await target.letters.dead({ limit: 1_000_000 })), ...world.dropped],
     waiting,
     now: scheduler.now(),
     skewMs: world.faults.skewMs,

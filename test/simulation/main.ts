@@ -1,14 +1,15 @@
 import { parseArgs } from "node:util";
 import { isHoldfastError } from "holdfast";
-import { simulate, type SimulationReport } from "holdfast/simulation";
+import { createBrokerTarget, simulate, type SimulationReport } from "holdfast/simulation";
 import { shopWorld, smallShop } from "../../examples/shop/simulation.ts";
 import { randomWorld } from "./random-app.ts";
 
-const usage = `npm run sim -- [--seeds 1000] [--from 1] [--app shop|random] [--twice] [--replay "SEED ..."]
+const usage = `npm run sim -- [--seeds 1000] [--from 1] [--app shop|random] [--target store|broker] [--twice] [--replay "SEED ..."]
 
   --seeds N     worlds to run (default 1,000)
   --from N      seed of the first one (default 1)
   --app NAME    shop (default), or random: an app whose shape depends on the seed
+  --target NAME store (default): messages wait beside the journal; or broker: a broker holds them
   --twice       runs each world twice and compares
   --replay TEXT the one world that a failure has named
 `;
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
     app: { type: "string", default: "shop" },
+    target: { type: "string", default: "store" },
     twice: { type: "boolean", default: false },
     replay: { type: "string" },
     // For whoever reads the figures: a number each.
@@ -27,7 +29,8 @@ const { values } = parseArgs({
 });
 const seeds = Number(values.seeds);
 const from = Number(values.from);
-if (values.help || !(seeds > 0) || !Number.isSafeInteger(from) || !["shop", "random"].includes(values.app)) {
+const isKnown = ["shop", "random"].includes(values.app) && ["store", "broker"].includes(values.target);
+if (values.help || !(seeds > 0) || !Number.isSafeInteger(from) || !isKnown) {
   process.stderr.write(usage);
   process.exit(values.help ? 0 : 2);
 }
@@ -63,7 +66,8 @@ function add(report: SimulationReport): void {
 
 try {
   const { twice, replay } = values;
-  const common = { twice, onWorld, ...(replay !== undefined && { replay }) };
+  const target = values.target === "broker" ? { target: createBrokerTarget } : {};
+  const common = { twice, onWorld, ...target, ...(replay !== undefined && { replay }) };
   if (values.app === "shop") add(await simulate(smallShop, { ...shopWorld, ...common, seeds, from }));
   else {
     const first = replay === undefined ? from : Number.parseInt(replay, 10);
@@ -77,7 +81,9 @@ try {
   process.stderr.write(`\n${error.message}\n`);
   const { seed, replay: text } = (error.details ?? {}) as { readonly seed?: number; readonly replay?: string };
   if (seed !== undefined)
-    process.stderr.write(`\nnpm run sim -- --app ${values.app} --replay ${JSON.stringify(text)}\n`);
+    process.stderr.write(
+      `\nnpm run sim -- --app ${values.app} --target ${values.target} --replay ${JSON.stringify(text)}\n`,
+    );
   process.exit(1);
 }
 const seconds = (performance.now() - began) / 1_000;
@@ -85,6 +91,7 @@ const kinds = Object.entries(faults).map(([kind, count]) => `${kind} ${count}`);
 const told = Object.entries(answers).map(([code, count]) => `${code} ${count}`);
 const rows = [
   ["seeds", values.plain ? done : `${done} from ${from} of the ${values.app} app`],
+  ...(values.plain ? [] : [["target", values.target]]),
   ["seeds per second", (done / seconds).toFixed(1)],
   ["requests", totals.requests],
   ["stored commands", totals.entries],

@@ -1,8 +1,9 @@
 import { registerHooks } from "node:module";
+import { brokerMutants } from "./broker-mutants.ts";
 import { mutants } from "./mutants.ts";
 
 // A process of its own: the broken code must not be anybody else's.
-const mutant = mutants.find(({ name }) => name === process.argv[2]);
+const mutant = [...mutants, ...brokerMutants].find(({ name }) => name === process.argv[2]);
 if (!mutant) throw new Error(`There is no mutant ${JSON.stringify(process.argv[2])}.`);
 const missing = new Set(mutant.patches);
 
@@ -21,13 +22,19 @@ registerHooks({
 });
 
 const { isHoldfastError } = await import("holdfast");
-const { simulate } = await import("holdfast/simulation");
+const { createBrokerTarget, simulate } = await import("holdfast/simulation");
 const { randomWorld } = await import("./random-app.ts");
 const { shopWorld, smallShop } = await import("../../examples/shop/simulation.ts");
 
 async function run(seed: number): Promise<readonly string[]> {
   try {
-    const options = { seeds: 1, from: seed, shrinkMax: 0, ...(mutant?.faults && { faults: mutant.faults }) };
+    const options = {
+      seeds: 1,
+      from: seed,
+      shrinkMax: 0,
+      ...(mutant?.faults && { faults: mutant.faults }),
+      ...(mutant && brokerMutants.includes(mutant) && { target: createBrokerTarget }),
+    };
     if (mutant?.app === "shop") await simulate(smallShop, { ...shopWorld, ...options });
     else {
       const { app, options: world } = randomWorld(seed);

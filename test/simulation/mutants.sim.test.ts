@@ -2,16 +2,20 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { mutants } from "./mutants.ts";
+import { brokerMutants } from "./broker-mutants.ts";
+import { mutants, type Mutant } from "./mutants.ts";
 
 const run = promisify(execFile);
 const child = fileURLToPath(new URL("mutant-child.ts", import.meta.url));
 
 /** In the suite those that show themselves soon; all with `HOLDFAST_VERIFY=1`. */
-const tried = mutants.filter(({ seeds }) => seeds <= 40 || process.env["HOLDFAST_VERIFY"]);
+const isTried = ({ seeds }: Mutant): boolean => seeds <= 40 || process.env["HOLDFAST_VERIFY"] !== undefined;
 
-describe(`of ${mutants.length} ways to break the code, ${tried.length} are tried; the simulator notices`, () => {
-  test.each(tried)("$name", { timeout: 300_000 }, async ({ name, seeds, caughtBy }) => {
+describe.each([
+  ["the code", mutants],
+  ["the way through a broker", brokerMutants],
+] as const)("%s, broken: the simulator notices", (_what, all) => {
+  test.each(all.filter(isTried))("$name", { timeout: 300_000 }, async ({ name, seeds, caughtBy }) => {
     const { stdout } = await run(process.execPath, ["--conditions=holdfast-source", child, name], {
       env: { ...process.env, NODE_OPTIONS: "" },
     });
@@ -24,7 +28,10 @@ describe(`of ${mutants.length} ways to break the code, ${tried.length} are tried
   });
 });
 
-test("there are at least 50 of them, with names of their own", () => {
-  expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+test("there are at least 50 of the code and 12 of the broker's way, with names of their own, and most are tried", () => {
+  const all = [...mutants, ...brokerMutants];
+  expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
   expect(mutants.length).toBeGreaterThanOrEqual(50);
+  expect(brokerMutants.length).toBeGreaterThanOrEqual(12);
+  expect(all.filter(isTried).length).toBeGreaterThan(all.length / 2);
 });

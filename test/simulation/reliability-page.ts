@@ -1,7 +1,6 @@
 /** What was measured in worlds of one app. */
 export interface Simulated {
   readonly seeds: number;
-  readonly perSecond: number;
   readonly requests: number;
   readonly entries: number;
   readonly handled: number;
@@ -30,20 +29,33 @@ interface Part<Of> extends Measured {
 export interface Figures {
   readonly shop: Part<Simulated>;
   readonly random: Part<Simulated>;
+  /** The same apps, delivered by a broker. */
+  readonly shopOverBroker: Part<Simulated>;
+  readonly randomOverBroker: Part<Simulated>;
+  /** Worlds per second of the four above, in one process with nothing beside it. */
+  readonly speed: Part<readonly number[]>;
   readonly mutants: Part<readonly Caught[]>;
   /** Of the rounds with real processes, by name. */
   readonly crash: Part<Readonly<Record<string, number>>>;
+  /** The same on AWS's emulators. */
+  readonly crashOnAws: Part<Readonly<Record<string, number>>>;
 }
 
+/** A figure that only one of the targets has. */
+const cell = (value: number | undefined): string => (value === undefined ? "" : count(value));
 const count = (value: number | undefined): string => (value ?? 0).toLocaleString("en");
 
 /** docs/reliability.md. */
 export function reliabilityPage(figures: Figures): string {
   const { figures: shop } = figures.shop;
   const { figures: random } = figures.random;
+  const { figures: speed } = figures.speed;
   const { figures: mutants } = figures.mutants;
   const { figures: crash } = figures.crash;
-  const row = (name: string, of: (app: Simulated) => string): string => `| ${name} | ${of(shop)} | ${of(random)} |`;
+  const { figures: onAws } = figures.crashOnAws;
+  const simulated = [shop, random, figures.shopOverBroker.figures, figures.randomOverBroker.figures];
+  const row = (name: string, of: (app: Simulated) => string): string =>
+    `| ${name} | ${simulated.map(of).join(" | ")} |`;
   return `# Reliability
 
 What we claim is in the [README](../README.md#what-is-promised). This page says how it is looked for, and what was found.
@@ -63,16 +75,17 @@ ${Object.entries(figures)
 
 \`npm run sim -- --seeds ${shop.seeds}\` runs the shop, \`--app random\` an app whose shape depends on the seed: 20 clients with 10
 steps each, three instances, and [everything that can go wrong](guide/simulation.md#what-happens-in-a-world). A seed is the
-same world each time. Nineteen checkers, linearisability among them, look at what is stored and at what was observed.
+same world each time. Nineteen checkers, linearisability among them, look at what is stored and at what was observed. With
+\`--target broker\` the code that delivers is that of the clouds: relay, receiver, rows for failures.
 
-| | shop | random apps |
-|---|---|---|
+| | shop | random apps | shop, broker | random apps, broker |
+|---|---|---|---|---|
 ${row("worlds", ({ seeds }) => count(seeds))}
 ${row("requests to instances", ({ requests }) => count(requests))}
 ${row("commands stored", ({ entries }) => count(entries))}
 ${row("runs of handlers", ({ handled }) => count(handled))}
 ${row("faults", ({ faults }) => count(faults))}
-${row("worlds per second, on one core", ({ perSecond }) => perSecond.toFixed(1))}
+${row("worlds per second, on one core", (app) => (speed[simulated.indexOf(app)] ?? 0).toFixed(1))}
 ${row("violations", () => "0")}
 
 ## Would it be noticed?
@@ -93,12 +106,16 @@ disk, and reached through a proxy that cuts, delays, resets and half-opens conne
 what is stored, what each client was told and when, what each handler saw. While nothing could be stored, nothing new was
 acknowledged, and clients were told 503. In these processes time goes 20 times as fast, so that leases end soon.
 
-| | |
-|---|---|
-${Object.entries(crash)
-  .map(
-    ([name, value]) => `| ${name.replaceAll(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`)} | ${count(value)} |`,
-  )
+With \`--target aws\` the processes are those of the bundled functions, on emulators of DynamoDB, SNS, SQS and the scheduler which
+live on; they are throttled, too, and time goes 6 times as fast.
+
+| | local | AWS |
+|---|---|---|
+${[...new Set([...Object.keys(crash), ...Object.keys(onAws)])]
+  .map((name) => {
+    const said = name.replaceAll(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
+    return `| ${said} | ${cell(crash[name])} | ${cell(onAws[name])} |`;
+  })
   .join("\n")}
 
 ## Hostile input
@@ -112,6 +129,6 @@ by every version of the code. What strangers, tenants, stolen messages and leake
 
 Power failures and other file systems than the tests' own; more than two processes on one file; a second owner of a
 consumer whose every effect a key neutralises (the conformance suite of the message store looks for that one directly).
-The clouds: their adapters bring targets of their own for the same worlds and the same checkers.
+The clouds themselves: what their emulators cannot show is listed with each adapter ([AWS](aws.md#what-the-emulators-cannot-show)).
 `;
 }

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
+import { brokerMutants } from "./broker-mutants.ts";
 import { mutants } from "./mutants.ts";
 import { reliabilityPage, type Caught, type Figures, type Measured, type Simulated } from "./reliability-page.ts";
 
@@ -42,14 +43,13 @@ function measured(file: string, args: readonly string[]): Promise<ReadonlyMap<st
 }
 
 /** In as many processes as there are cores, each with seeds of its own; the sums of what they say. */
-async function simulated(app: string): Promise<Simulated> {
+async function simulated(seeds: number, ...options: readonly string[]): Promise<Simulated> {
   const shares = availableParallelism();
-  const each = Math.ceil(Number(values.seeds) / shares);
+  const each = Math.ceil(seeds / shares);
   const found = await Promise.all(
     Array.from({ length: shares }, (_, i) =>
       measured("test/simulation/main.ts", [
-        "--app",
-        app,
+        ...options,
         "--from",
         String(1 + i * each),
         "--seeds",
@@ -61,7 +61,6 @@ async function simulated(app: string): Promise<Simulated> {
   const sum = (name: string): number => found.reduce((total, figures) => total + Number(figures.get(name)), 0);
   return {
     seeds: sum("seeds"),
-    perSecond: sum("seeds per second") / shares,
     requests: sum("requests"),
     entries: sum("stored commands"),
     handled: sum("runs of handlers"),
@@ -69,9 +68,15 @@ async function simulated(app: string): Promise<Simulated> {
   };
 }
 
+/** One process with nothing beside it; the first worlds, in which code is still being compiled, count too. */
+async function speedOf(...options: readonly string[]): Promise<number> {
+  const found = await measured("test/simulation/main.ts", [...options, "--seeds", "400", "--plain"]);
+  return Number(found.get("seeds per second"));
+}
+
 async function caught(): Promise<readonly Caught[]> {
   const all: Caught[] = [];
-  for (const { name } of mutants) {
+  for (const { name } of [...mutants, ...brokerMutants]) {
     const { stdout } = await run(process.execPath, [
       "--conditions=holdfast-source",
       `${root}test/simulation/mutant-child.ts`,
@@ -82,6 +87,11 @@ async function caught(): Promise<readonly Caught[]> {
     all.push({ name, seed, by: found });
   }
   return all;
+}
+
+async function crashed(rounds: number, ...options: readonly string[]): Promise<Readonly<Record<string, number>>> {
+  const found = await measured("test/crash/main.ts", ["--rounds", String(rounds), "--seed", "1", ...options]);
+  return Object.fromEntries([...found].map(([name, value]) => [name, Number(value)]));
 }
 
 /** When, of what and where it was measured. */
@@ -95,15 +105,28 @@ async function about(): Promise<Measured> {
   };
 }
 
+const seeds = Number(values.seeds);
+const worlds = {
+  shop: ["--app", "shop"],
+  random: ["--app", "random"],
+  shopOverBroker: ["--app", "shop", "--target", "broker"],
+  randomOverBroker: ["--app", "random", "--target", "broker"],
+} as const;
+
 /** What there is to measure; each can be done alone, and the others stay as they are. */
 const parts = {
-  shop: () => simulated("shop"),
-  random: () => simulated("random"),
-  mutants: caught,
-  crash: async () => {
-    const found = await measured("test/crash/main.ts", ["--rounds", values.rounds, "--seed", "1"]);
-    return Object.fromEntries([...found].map(([name, value]) => [name, Number(value)]));
+  shop: () => simulated(seeds, ...worlds.shop),
+  random: () => simulated(seeds, ...worlds.random),
+  shopOverBroker: () => simulated(seeds / 10, ...worlds.shopOverBroker),
+  randomOverBroker: () => simulated(seeds / 10, ...worlds.randomOverBroker),
+  speed: async () => {
+    const speeds: number[] = [];
+    for (const options of Object.values(worlds)) speeds.push(await speedOf(...options));
+    return speeds;
   },
+  mutants: caught,
+  crash: () => crashed(Number(values.rounds)),
+  crashOnAws: () => crashed(Number(values.rounds) / 10, "--target", "aws"),
 };
 const wanted = values.only === undefined ? Object.keys(parts) : values.only.split(",");
 const before = await readFile(`${root}docs/reliability.json`, "utf8").catch(() => "{}");

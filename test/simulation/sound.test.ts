@@ -1,7 +1,9 @@
 import { accept, holdfast, HoldfastError, on, reject, type App, type Subscription } from "holdfast";
-import { simulate, type Step, type WorldOptions } from "holdfast/simulation";
-import { expect, test } from "vitest";
+import { createBrokerTarget, createMemoryTarget, simulate, type Step, type WorldOptions } from "holdfast/simulation";
+import { expect, test, vi } from "vitest";
 import * as z from "zod";
+
+vi.setConfig({ testTimeout: 300_000 });
 
 // Apps that do what is allowed, however unusual: whoever accuses them is wrong.
 
@@ -46,8 +48,13 @@ async function step({ pick, random, call, view }: Step): Promise<void> {
 }
 
 async function passes(app: App<unknown, undefined>, options: Partial<WorldOptions> = {}): Promise<void> {
-  const report = await simulate(app, { clients: 6, steps: 6, seeds: 12, shrinkMax: 0, step, ...options });
-  expect(report.requests).toBeGreaterThan(100);
+  for (const [target, seeds] of [
+    [createMemoryTarget, 12],
+    [createBrokerTarget, 8],
+  ] as const) {
+    const report = await simulate(app, { clients: 6, steps: 6, seeds, shrinkMax: 0, step, target, ...options });
+    expect(report.requests).toBeGreaterThan(100);
+  }
 }
 
 const appOf = (

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSystem } from "holdfast";
 import { createSqliteJournal, type SqliteJournal } from "holdfast/local";
-import { remotePorts, type Target } from "holdfast/simulation";
+import { createStoreTarget, remotePorts, type Target } from "holdfast/simulation";
 
 /** One SQLite file, and a connection of its own for each instance. */
 export function createSqliteTarget(): Target {
@@ -17,13 +17,12 @@ export function createSqliteTarget(): Target {
     return journal;
   };
   const inspected = connect(createSystem());
-  return {
-    journal: inspected,
+  return createStoreTarget({
     store: inspected,
     connect: ({ system, remote }) => remotePorts(connect(system), remote),
     close() {
       for (const journal of open) void journal.close().catch(() => {});
       rmSync(folder, { recursive: true, force: true });
     },
-  };
+  });
 }

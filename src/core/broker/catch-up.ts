@@ -55,7 +55,7 @@ export function createCatchUp({ places, journal }: CatchUpPorts): CatchUp {
     const { spec, reference, catchUp, isPublished, own } = message;
     const { stream, sequence } = reference;
     const record = await journal.record(stream, sequence);
-    if (record === undefined || (await isOver(spec, record))) return own(record);
+    if (record === undefined || (!catchUp && (await isOver(spec, record)))) return own(record);
     let saved = await places.place(spec.name, stream);
     let reached = saved;
     let unsaved = 0;
