@@ -30,8 +30,14 @@ function adding(added: AddItem): (cart: Cart | undefined) => Cart {
 
 /** Commands per second of hand-written handlers that all want the same cart. */
 async function byHand(handlers: ByHand, baseMs: number, ms: number): Promise<number> {
-  const done = await keepBusy(width, ms, (i) => getAndPut(handlers, "hot", baseMs, adding(itemOf(i * cycle))));
-  return perSecond(done);
+  let count = 0;
+  const from = performance.now();
+  await keepBusy(width, ms, async (i) => {
+    await getAndPut(handlers, "hot", baseMs, adding(itemOf(i * cycle)));
+    // What waits for its turn at the end is nobody's loss.
+    if (performance.now() - from <= ms) count++;
+  });
+  return perSecond({ count, ms });
 }
 
 async function bestBase(bench: Bench, handlers: ByHand, ms: number): Promise<number> {

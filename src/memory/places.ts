@@ -18,7 +18,7 @@ export function createMemoryPlaces(): PlaceStore {
       return backfilled.get(consumer);
     },
     async setBackfilled(consumer, at) {
-      if (!backfilled.has(consumer)) backfilled.set(consumer, at);
+      backfilled.set(consumer, Math.max(at, backfilled.get(consumer) ?? 0));
     },
   };
 }

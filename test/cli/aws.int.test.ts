@@ -1,3 +1,4 @@
+import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { createRuntime, createSystem, systemPrincipal } from "holdfast";
 import { createDynamoFailures } from "holdfast/aws/dynamodb";
 import { consumersOf, queueName } from "holdfast/aws/sns-sqs";
@@ -196,6 +197,10 @@ describeOnDynamo("the commands on AWS", () => {
     expect(again).toMatchObject({ code: 0, stderr: "" });
     expect(again.stdout).toMatch(/^Subscription "bookkeeping" was backfilled by 2\d{3}-[\dT:.-]+Z\.\n$/);
     expect(await drained("subscription:bookkeeping")).toEqual([]);
+    // Its queue is younger than that: it was away, and is another one.
+    const mark = { pk: { S: "$places/subscription:bookkeeping" }, sk: { S: "backfilled" }, at: { N: "1000" } };
+    await table.client().send(new PutItemCommand({ TableName: table.table, Item: mark }));
+    expect((await holdfast("backfill", "--now", ...app)).stdout).toMatch(/handles what is older of 4 streams\.\n$/);
   });
 
   test("relay that meets no topic says what is not there, and is to be run again", async () => {

@@ -37,7 +37,7 @@ const mutants: Readonly<Record<string, () => PlaceContext>> = {
     place: (consumer, stream) => sound.place(consumer, { ...stream, tenant: "all" }),
     savePlace: (consumer, stream, place) => sound.savePlace(consumer, { ...stream, tenant: "all" }, place),
   })),
-  "moves the end of a backfill": broken(() => {
+  "moves the end of a backfill back": broken(() => {
     const ends = new Map<string, number>();
     return {
       backfilled: async (consumer) => ends.get(consumer),

@@ -1,4 +1,4 @@
-import { GetItemCommand, PutItemCommand, type PutItemCommandInput } from "@aws-sdk/client-dynamodb";
+import { type AttributeValue, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { Place, PlaceStore } from "../../core/broker/places.ts";
 import type { StreamId } from "../../core/journal/port.ts";
 import { isConditionFailed } from "./conditions.ts";
@@ -26,9 +26,15 @@ export function createDynamoPlaces(options: Omit<DynamoOptions, "tailMax">): Pla
     const { Item: item } = await requests.read((client, how) => client.send(command, how));
     return item;
   }
-  /** Where the condition does not hold, what is there stays. */
-  async function put(input: Omit<PutItemCommandInput, "TableName">): Promise<void> {
-    const command = new PutItemCommand({ TableName, ...input });
+  /** Where a later one is there, it stays. */
+  async function putLatest(key: Item, at: AttributeValue): Promise<void> {
+    const command = new PutItemCommand({
+      TableName,
+      Item: { ...key, at },
+      ConditionExpression: "attribute_not_exists(pk) OR #at < :at",
+      ExpressionAttributeNames: { "#at": "at" },
+      ExpressionAttributeValues: { ":at": at },
+    });
     try {
       await requests.write((client, how) => client.send(command, how));
     } catch (error) {
@@ -42,23 +48,14 @@ export function createDynamoPlaces(options: Omit<DynamoOptions, "tailMax">): Pla
       return item && placeOf(item);
     },
     savePlace(consumer, stream, place) {
-      const at = { S: textOf(place) };
-      return put({
-        Item: { ...placeKey(consumer, stream), at },
-        ConditionExpression: "attribute_not_exists(pk) OR #at < :at",
-        ExpressionAttributeNames: { "#at": "at" },
-        ExpressionAttributeValues: { ":at": at },
-      });
+      return putLatest(placeKey(consumer, stream), { S: textOf(place) });
     },
     async backfilled(consumer) {
       const item = await get(markKey(consumer));
       return item && numberOf(item["at"], 0, "the end of a backfill");
     },
     setBackfilled(consumer, at) {
-      return put({
-        Item: { ...markKey(consumer), at: { N: String(at) } },
-        ConditionExpression: "attribute_not_exists(pk)",
-      });
+      return putLatest(markKey(consumer), { N: String(at) });
     },
   };
 }

@@ -102,10 +102,14 @@ export async function openAws(options: TargetOptions): Promise<AwsTools> {
       const open: SubscriptionDefinition[] = [];
       for (const definition of beginning(app, subscription)) {
         const consumer = subscriptionName(definition.name);
-        const at = await places.backfilled(consumer);
-        if (at !== undefined) before.set(definition.name, at);
-        else open.push(definition);
-        if (at === undefined && !now) checkAge(consumer, system.now() - (await clients.queueCreated(consumer)));
+        const [at = 0, created] = await Promise.all([places.backfilled(consumer), clients.queueCreated(consumer)]);
+        // A queue that is younger is another one: the subscription was away meanwhile.
+        if (at > created) {
+          before.set(definition.name, at);
+          continue;
+        }
+        if (!now) checkAge(consumer, system.now() - created);
+        open.push(definition);
       }
       if (open.length === 0) return { streams: new Map(), before };
       const report = progress("records");

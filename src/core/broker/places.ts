@@ -20,7 +20,7 @@ export interface PlaceStore {
    * the queue. Absent: it is not over.
    */
   backfilled(consumer: string): Promise<number | undefined>;
-  /** The backfill is over; the first time stands. */
+  /** The backfill is over; the latest time stands. */
   setBackfilled(consumer: string, at: number): Promise<void>;
 }
 

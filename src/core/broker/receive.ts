@@ -29,7 +29,14 @@ export interface Message {
  * What the host is to tell the broker: that the message is done, or that it comes again, after a while. Once one of a
  * group comes again, all that follow in the group do, untried.
  */
-export type Outcome = { readonly kind: "done" } | { readonly kind: "again"; readonly delayMs: number };
+export type Outcome =
+  | { readonly kind: "done" }
+  | {
+      readonly kind: "again";
+      readonly delayMs: number;
+      /** Some of what it asks for is done, so that it comes again is no sign of an outage. */
+      readonly progressed?: true;
+    };
 
 /** What a queue is for. */
 export interface QueueConsumer {
@@ -120,10 +127,13 @@ export function createReceiver(
       const { spec, work } = task;
       const own = (record?: StoredRecord): Promise<Outcome> => handleOne(message, message.id, spec, work, record);
       if (queue.start !== "beginning" || work.reference === undefined || work.again !== undefined) return own();
-      return catchUp({ ...work, reference: work.reference, spec, own }, (missed, record) => {
-        const id = `${message.id}/${missed.sequence}/${missed.n}`;
-        return handleOne(message, id, spec, { reference: missed }, record);
-      });
+      return catchUp(
+        { ...work, reference: work.reference, spec, own, until: deadline - marginMs },
+        (missed, record) => {
+          const id = `${message.id}/${missed.sequence}/${missed.n}`;
+          return handleOne(message, id, spec, { reference: missed }, record);
+        },
+      );
     }
 
     function failuresOf({ receives }: Message, id: string): Promise<Failures | undefined> | undefined {

@@ -21,6 +21,12 @@ test("the first hundred receives wait as the policy says, later ones at least fi
   expect([101, 1_000].map((receives) => secondsAfter(receives, 1_500))).toEqual([303, 3_000]);
 });
 
+test("one that has got on waits for nothing, however often it came", () => {
+  const attributes = { ApproximateReceiveCount: "900", SentTimestamp: "0" };
+  const again = { kind: "again", delayMs: 0, progressed: true } as const;
+  expect(delayOf({ messageId: "m", receiptHandle: "r", attributes }, again).seconds).toBe(0);
+});
+
 test("a delay that is longer stays", () => {
   expect(secondsAfter(101, 600_000)).toBe(600);
 });

@@ -1,4 +1,4 @@
-import { holdfast, type HoldfastError, on } from "holdfast";
+import { holdfast, HoldfastError, on } from "holdfast";
 import { createMemoryBroker, createMemoryFailures, createMemoryJournal, createMemoryPlaces } from "holdfast/memory";
 import { createRandom } from "holdfast/testing";
 import { expect, test } from "vitest";
@@ -199,7 +199,7 @@ test("what does not fit into the host's time goes on where it was", async () => 
   for (let i = 1; i <= 30; i++) await write("a", String(i));
   const message = await published("a", 30, 2);
   let outcome = await receive([message], 20_000);
-  expect(outcome).toEqual([{ kind: "again", delayMs: 0 }]);
+  expect(outcome).toEqual([{ kind: "again", delayMs: 0, progressed: true }]);
   const first = seen.length;
   expect(first).toBeGreaterThan(1);
   expect(await places.place(consumer, { tenant: "default", entity: "note", id: "a" })).toEqual({
@@ -225,6 +225,62 @@ test("a long history is read in pages and its place is stored now and then", asy
   expect(await receive([await published("a", 250, 2)])).toEqual([done]);
   expect(seen).toEqual(Array.from({ length: 250 }, (_, i) => String(i + 1)));
   expect(saves).toBe(25);
+});
+
+test("what nobody wants takes no attempt: how far it was looked is stored when time is up", async () => {
+  const seen: string[] = [];
+  const { write, receive, published, system, journal } = await setUp((text) => void seen.push(text));
+  for (let i = 0; i < 450; i++) await write("a");
+  await write("a", "1");
+  const message = await published("a", 451, 2);
+  const history = journal.history;
+  const pages: number[] = [];
+  journal.history = async (stream, range) => {
+    pages.push(range.after);
+    await system.clock.advance(5_000);
+    return history(stream, range);
+  };
+  expect(await receive([message], 11_000)).toEqual([{ kind: "again", delayMs: 0, progressed: true }]);
+  expect(await receive([{ ...message, receives: 2 }], 60_000)).toEqual([done]);
+  expect(seen).toEqual(["1"]);
+  expect(pages).toEqual([0, 100, 199, 299, 399]);
+});
+
+test("a record that is damaged is a dead letter, and keeps nobody from the others of its entity", async () => {
+  const seen: string[] = [];
+  const { write, receive, published, journal, failures } = await setUp((text) => void seen.push(text));
+  for (const text of ["1", "2", "3"]) await write("a", text);
+  const message = await published("a", 3, 2);
+  const corrupt = new HoldfastError("journal-corrupt", "It is damaged.");
+  const { history, record } = journal;
+  journal.history = (stream, range) => (range.after < 2 ? Promise.reject(corrupt) : history(stream, range));
+  journal.record = (stream, sequence) => (sequence === 2 ? Promise.reject(corrupt) : record(stream, sequence));
+  expect(await receive([message])).toEqual([done]);
+  expect(seen).toEqual(["1", "3"]);
+  expect(await failures.dead({ limit: 9 })).toMatchObject([{ sequence: 2, n: 1, reason: { code: "journal-corrupt" } }]);
+});
+
+test("a long history is asked for in portions, each with as many deliveries as a broker allows", async () => {
+  const { write, backfill } = await setUp(() => {});
+  for (let i = 0; i < 120; i++) await write("a", "x", "y");
+  await write("b", "z");
+  const messages = await backfill();
+  expect(messages.map(({ group, body }) => `${group} ${(JSON.parse(body) as { record: string }).record}`)).toEqual([
+    "a 50/3",
+    "a 100/3",
+    "a 120/3",
+    "b 1/2",
+  ]);
+});
+
+test("the backfill asks for all that is older, though its records seem to be younger than it", async () => {
+  const seen: string[] = [];
+  const { write, receive, backfill, places, system } = await setUp((text) => void seen.push(text));
+  for (const text of ["1", "2", "3"]) await write("a", text);
+  // Who wrote them has a clock that is ahead.
+  await places.setBackfilled(consumer, system.now() - 3_600_000);
+  expect(await receive(await backfill())).toEqual([done]);
+  expect(seen).toEqual(["1", "2", "3"]);
 });
 
 test("the store of places that does not answer is no attempt: the message comes again", async () => {

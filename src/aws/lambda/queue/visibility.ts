@@ -33,10 +33,10 @@ const secondsPerReceive = 3;
 /** The delay of a message that comes again. */
 export function delayOf(
   { messageId, receiptHandle, attributes }: Pick<QueueRecord, "messageId" | "receiptHandle" | "attributes">,
-  { delayMs }: Outcome & { readonly kind: "again" },
+  { delayMs, progressed }: Outcome & { readonly kind: "again" },
 ): Delay {
   const receives = Number(attributes.ApproximateReceiveCount);
-  const least = receives > receivesFree ? receives * secondsPerReceive : 0;
+  const least = receives > receivesFree && !progressed ? receives * secondsPerReceive : 0;
   const seconds = Math.min(secondsMax, Math.max(least, Math.ceil(delayMs / 1_000)));
   return { messageId, receiptHandle, seconds };
 }
