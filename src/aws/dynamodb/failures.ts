@@ -6,15 +6,17 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import type { FailureStore } from "../../core/broker/failures.ts";
 import type { DeadLetter } from "../../core/delivery/port.ts";
-import { isConditionFailed } from "./conditions.ts";
+import { isConditionFailed, putUnlessLater, unlessLater } from "./conditions.ts";
 import { inSlices } from "./erase.ts";
 import { attemptItem, attemptKey, deadPartition, deadSortKey, erasedCode } from "./failures-items.ts";
 import { failuresOf, letterItem, letterOf } from "./failures-items.ts";
-import type { Item } from "./items.ts";
 import { keyOf, partitionOf, sortKeys } from "./names.ts";
 import { checkDynamoOptions, type DynamoOptions } from "./options.ts";
 import { createRequests, queryPartition, watchAttempts } from "./requests.ts";
 import { erasedRevision } from "./snapshots.ts";
+
+/** Of dead letters with one number, the one that died last stands. */
+const diedAt = "created";
 
 /** Behind every number of a dead letter. */
 const behindAll = sortKeys.end("");
@@ -31,23 +33,6 @@ export function createDynamoFailures(options: Omit<DynamoOptions, "tailMax">): F
   const { table: TableName } = options;
   const requests = createRequests(options);
 
-  /** Where one of that number is there already that has not died earlier, it stays. */
-  const diedLater = (item: Item) => ({
-    TableName,
-    Item: item,
-    ConditionExpression: "attribute_not_exists(pk) OR #created < :created",
-    ExpressionAttributeNames: { "#created": "created" },
-    ExpressionAttributeValues: { ":created": item["created"] ?? { N: "0" } },
-  });
-  const put = async (item: Item): Promise<void> => {
-    const command = new PutItemCommand(diedLater(item));
-    try {
-      await requests.write((client, how) => client.send(command, how));
-    } catch (error) {
-      if (!isConditionFailed(error)) throw error;
-    }
-  };
-
   return {
     async failures(consumer, message) {
       const command = new GetItemCommand({ TableName, Key: attemptKey(consumer, message), ConsistentRead: true });
@@ -60,10 +45,10 @@ export function createDynamoFailures(options: Omit<DynamoOptions, "tailMax">): F
     },
     async bury(letter) {
       const item = await letterItem(letter);
-      if (!letter.stream) return put(item);
+      if (!letter.stream) return putUnlessLater(requests, item, diedAt);
       const command = new TransactWriteItemsCommand({
         TransactItems: [
-          { Put: diedLater(item) },
+          { Put: unlessLater(TableName, item, diedAt) },
           {
             ConditionCheck: {
               TableName,
@@ -80,7 +65,11 @@ export function createDynamoFailures(options: Omit<DynamoOptions, "tailMax">): F
         const [isThere, isErased] = failedConditions(error);
         if (isThere) return;
         if (!isErased) throw error;
-        await put(await letterItem({ ...letter, reason: { code: erasedCode, message: "" } }));
+        await putUnlessLater(
+          requests,
+          await letterItem({ ...letter, reason: { code: erasedCode, message: "" } }),
+          diedAt,
+        );
       }
     },
     async blank(stream) {

@@ -1,7 +1,7 @@
-import { type AttributeValue, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { GetItemCommand } from "@aws-sdk/client-dynamodb";
 import type { Place, PlaceStore } from "../../core/broker/places.ts";
 import type { StreamId } from "../../core/journal/port.ts";
-import { isConditionFailed } from "./conditions.ts";
+import { putUnlessLater } from "./conditions.ts";
 import { type Item, numberOf } from "./items.ts";
 import { partitionOf } from "./names.ts";
 import { checkDynamoOptions, type DynamoOptions } from "./options.ts";
@@ -26,21 +26,6 @@ export function createDynamoPlaces(options: Omit<DynamoOptions, "tailMax">): Pla
     const { Item: item } = await requests.read((client, how) => client.send(command, how));
     return item;
   }
-  /** Where a later one is there, it stays. */
-  async function putLatest(key: Item, at: AttributeValue): Promise<void> {
-    const command = new PutItemCommand({
-      TableName,
-      Item: { ...key, at },
-      ConditionExpression: "attribute_not_exists(pk) OR #at < :at",
-      ExpressionAttributeNames: { "#at": "at" },
-      ExpressionAttributeValues: { ":at": at },
-    });
-    try {
-      await requests.write((client, how) => client.send(command, how));
-    } catch (error) {
-      if (!isConditionFailed(error)) throw error;
-    }
-  }
 
   return {
     async place(consumer, stream) {
@@ -48,14 +33,14 @@ export function createDynamoPlaces(options: Omit<DynamoOptions, "tailMax">): Pla
       return item && placeOf(item);
     },
     savePlace(consumer, stream, place) {
-      return putLatest(placeKey(consumer, stream), { S: textOf(place) });
+      return putUnlessLater(requests, { ...placeKey(consumer, stream), at: { S: textOf(place) } }, "at");
     },
     async backfilled(consumer) {
       const item = await get(markKey(consumer));
       return item && numberOf(item["at"], 0, "the end of a backfill");
     },
     setBackfilled(consumer, at) {
-      return putLatest(markKey(consumer), { N: String(at) });
+      return putUnlessLater(requests, { ...markKey(consumer), at: { N: String(at) } }, "at");
     },
   };
 }

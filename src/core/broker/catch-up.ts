@@ -52,7 +52,7 @@ const pageMax = 100;
 /** Events that are handled before it is stored how far it is; after a crash as many come again. */
 const unsavedMax = 10;
 
-/** How long it is taken for granted when the backfill was over, milliseconds; it may be run again. */
+/** How long it is taken for granted whether and when the backfill was over, milliseconds; it may be run again. */
 const knownMs = 60_000;
 
 /** Behind everything in a record. */
@@ -61,25 +61,23 @@ const whole = 99_999;
 const done: Outcome = { kind: "done" };
 
 export function createCatchUp({ places, journal, system }: CatchUpPorts): CatchUp {
-  const backfilled = new Map<string, { readonly at: number; readonly until: number }>();
+  const backfilled = new Map<string, { readonly at: number | undefined; readonly until: number }>();
 
   async function isOver({ name }: ConsumerSpec, { time }: StoredRecord): Promise<boolean> {
     const now = system.now();
     let known = backfilled.get(name);
     if (known === undefined || known.until <= now) {
-      const at = await places.backfilled(name);
-      if (at === undefined) return false;
-      backfilled.set(name, (known = { at, until: now + knownMs }));
+      backfilled.set(name, (known = { at: await places.backfilled(name), until: now + knownMs }));
     }
-    return time > known.at;
+    return known.at !== undefined && time > known.at;
   }
 
   return async (message, handle) => {
     const { spec, reference, catchUp, isPublished, until, own } = message;
-    const { stream, sequence } = reference;
-    const record = await readable(() => journal.record(stream, sequence));
+    const { stream } = reference;
+    const record = catchUp ? undefined : await readable(() => journal.record(stream, reference.sequence));
     // What is damaged, or not there, is for the handler's turn to say.
-    if (record === undefined || (!catchUp && (await isOver(spec, record)))) return own(record);
+    if (!catchUp && (record === undefined || (await isOver(spec, record)))) return own(record);
     const before = await places.place(spec.name, stream);
     let saved = before;
     let reached = before;

@@ -260,6 +260,20 @@ test("a record that is damaged is a dead letter, and keeps nobody from the other
   expect(await failures.dead({ limit: 9 })).toMatchObject([{ sequence: 2, n: 1, reason: { code: "journal-corrupt" } }]);
 });
 
+test("a backfill whose newest record is damaged brings the older ones all the same", async () => {
+  const seen: string[] = [];
+  const { write, receive, backfill, journal, failures } = await setUp((text) => void seen.push(text));
+  for (const text of ["1", "2", "3"]) await write("a", text);
+  const messages = await backfill();
+  const corrupt = new HoldfastError("journal-corrupt", "It is damaged.");
+  const { record } = journal;
+  journal.history = () => Promise.reject(corrupt);
+  journal.record = (stream, sequence) => (sequence === 3 ? Promise.reject(corrupt) : record(stream, sequence));
+  expect(await receive(messages)).toEqual([done]);
+  expect(seen).toEqual(["1", "2"]);
+  expect(await failures.dead({ limit: 9 })).toMatchObject([{ sequence: 3, n: 1, reason: { code: "journal-corrupt" } }]);
+});
+
 test("a long history is asked for in portions, each with as many deliveries as a broker allows", async () => {
   const { write, backfill } = await setUp(() => {});
   for (let i = 0; i < 120; i++) await write("a", "x", "y");
@@ -333,6 +347,13 @@ async function world(seed: number): Promise<void> {
   }
   queue.splice(below(Math.min(latest, queue.length) + 1), 0, ...filled);
   await places.setBackfilled(consumer, over);
+  const { savePlace } = places;
+  places.savePlace = async (...args) => {
+    const chance = faulty ? random() : 1;
+    if (chance < 0.05) throw new Error("not stored");
+    await savePlace(...args);
+    if (chance < 0.1) throw new Error("stored, and the answer is lost");
+  };
   let receive = newReceiver();
   for (let i = 0, receives = 1; i < queue.length; receives++) {
     const messages = queue.slice(i, i + 1 + below(4)).map((message, k) => ({ ...message, receives: k ? 1 : receives }));
