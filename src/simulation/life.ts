@@ -112,8 +112,8 @@ async function rest(ports: LifePorts): Promise<readonly string[]> {
   for (;;) {
     let waiting = await target.waiting(newest, scheduler.now());
     if (isAtRest(waiting, until)) {
-      // What has not been read yet waits nowhere, and whose consumer was somebody else's waits for the lease to end.
-      await scheduler.sleep(leaseMs + 2 * ports.skewMs + 1_000);
+      // What has not been read yet, or was not handed out, waits nowhere; what somebody else consumed waits for the lease's end.
+      await scheduler.sleep(leaseMs + 2 * ports.skewMs + 1_000 + target.lateMs);
       await cluster.pick(() => 0)?.delivery.idle();
       waiting = await target.waiting(newest, scheduler.now());
       if (isAtRest(waiting, until)) return [];

@@ -30,6 +30,7 @@ export function createStoreTarget({ store, connect, close }: StoreTargetOptions)
     journal: store,
     letters: store,
     hasReplays: true,
+    lateMs: 0,
     waiting: (app, now) => waitingIn(store, app, now),
     connect(connection) {
       const { journal, store: own } = connect(connection);

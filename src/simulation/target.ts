@@ -54,6 +54,8 @@ export interface Target {
   readonly letters: DeadLetterStore;
   /** Whether an operator can have a subscription's events handled once more. */
   readonly hasReplays: boolean;
+  /** How late what nothing holds back may be handed out, milliseconds. */
+  readonly lateMs: number;
   /** What of the app waits at that time of the world, cron timers excepted: they always wait for the next tick. */
   waiting(app: App, now: number): Promise<Waiting>;
   /** The ports of one instance. */

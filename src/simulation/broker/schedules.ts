@@ -7,6 +7,9 @@ import type { Hosts } from "./hosts.ts";
 /** Ticks in a row that no instance hears of. */
 const unheardMax = 20;
 
+/** How late a schedule may fire, milliseconds. */
+export const scheduleLateMs = 50_000;
+
 /** The platform's schedules of an app's cron timers: they fire whether or not any instance runs. */
 export function createSchedules(
   { scheduler, fates }: Surroundings,
@@ -41,8 +44,7 @@ export function createSchedules(
   function plan(timer: string, after: number): void {
     const at = known.get(timer)?.schedule.next(after);
     if (at === undefined || at === Infinity) return;
-    // Up to a minute late.
-    const lateMs = 50_000 * site.random() ** 6;
+    const lateMs = scheduleLateMs * site.random() ** 6;
     cancels.set(
       timer,
       scheduler.after(at + lateMs - scheduler.now(), () => fire(timer, at)),

@@ -18,7 +18,7 @@ import type { Connection, Ports, Surroundings, Target, Waiting } from "../target
 import { createHosts, hostMsOf, type Host } from "./hosts.ts";
 import { createFront, createRemoteBus, remoteFailures, remotePlaces } from "./ports.ts";
 import { createPollers } from "./queues.ts";
-import { createSchedules } from "./schedules.ts";
+import { createSchedules, scheduleLateMs } from "./schedules.ts";
 import { createChangeStream } from "./stream.ts";
 
 /** Longest time that a queue hides a message, milliseconds. */
@@ -160,6 +160,7 @@ export function createBrokerTarget(world: Surroundings): Target {
     journal: erasing,
     letters: createDeadLetters(failures, broker),
     hasReplays: false,
+    lateMs: scheduleLateMs,
     async waiting(app, now) {
       const unrelayed = changes.waiting().map(({ stream, record }) => {
         return `stream: record ${record.sequence} of ${stream.entity} ${stream.id} is not relayed`;
