@@ -1,4 +1,5 @@
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
+import { overloaded } from "../core/runtime/admission.ts";
 import { parseJson, type JsonValue } from "../core/json.ts";
 import type { Header } from "./exchange.ts";
 import { checkMediaType } from "./headers.ts";
@@ -78,7 +79,9 @@ export async function readBody(body: Body, options: ReadOptions): Promise<JsonVa
       if (bytes === 0) checkMediaType(header);
       if (bytes + chunk.byteLength > bytesMax) throw tooLarge(bytesMax);
       const cost = chunk.byteLength + chunkCostBytes;
-      if (budget.bytes + cost > budget.bytesMax) throw tooMany();
+      if (budget.bytes + cost > budget.bytesMax) {
+        throw overloaded("too many bytes of bodies are being read already");
+      }
       bytes += chunk.byteLength;
       body.held += cost;
       budget.bytes += cost;
@@ -122,13 +125,6 @@ function decode(chunks: readonly Uint8Array[], bytes: number): string {
 
 function aborted(cause?: unknown): HoldfastError {
   return new HoldfastError("request-aborted", "The client went away before its request was complete.", { cause });
-}
-
-function tooMany(): HoldfastError {
-  return new HoldfastError("overloaded", "Too busy: too many bytes of bodies are being read already.", {
-    retry: "later",
-    retryAfterMs: 1_000,
-  });
 }
 
 function tooLarge(bytesMax: number): HoldfastError {

@@ -98,7 +98,10 @@ export function createHttp(runtime: Runtime, options: HttpOptions = {}): Http {
       if (status === 429 || status === 503) await refusals.turn();
       const ids = { correlation, ...traceField(trace) };
       const line = { ...ids, method, ...about, status, ...(code && { code }), ms: system.now() - from };
-      system.log[status < 500 ? "debug" : "info"](line, "request");
+      // A line for each refusal would make an overload worse.
+      const isBusy = code === "overloaded";
+      if (isBusy) refusals.count();
+      system.log[status < 500 || isBusy ? "debug" : "info"](line, "request");
       span?.end({ route: named(about), status, code });
       return new settings.Response(answer.body, {
         status,

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../core/errors.ts";
+import { overloaded } from "../core/runtime/admission.ts";
 import type { HistoryEvent } from "../core/runtime/history.ts";
 import type { ViewRequest } from "../core/runtime/requests.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
@@ -48,8 +48,8 @@ export function createEventStreams(
       return open.size;
     },
     async open({ view, after, limit, headOnly }) {
-      if (closed) throw busy("this instance is shutting down");
-      if (open.size >= settings.streamsMax) throw busy(`${open.size} event streams are open already`);
+      if (closed) throw overloaded("this instance is shutting down");
+      if (open.size >= settings.streamsMax) throw overloaded(`${open.size} event streams are open already`);
       const preamble = `retry: ${settings.streamRetryMs}\n\n`;
       if (!settings.live || headOnly) {
         const { events } = await runtime.history({ ...view, after, limit: headOnly ? 1 : limit });
@@ -87,8 +87,4 @@ function once(text: string): ReadableStream<Uint8Array> {
       controller.close();
     },
   });
-}
-
-function busy(reason: string): HoldfastError {
-  return new HoldfastError("overloaded", `Too busy: ${reason}.`, { retry: "later", retryAfterMs: 1_000 });
 }

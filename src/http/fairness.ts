@@ -1,5 +1,5 @@
 import type { Principal } from "../core/entity/types.ts";
-import { HoldfastError } from "../core/errors.ts";
+import { refusal, type HoldfastError } from "../core/errors.ts";
 import type { System } from "../core/runtime/system.ts";
 import type { HttpSettings } from "./options.ts";
 import { createRates, type Rate, type Rates } from "./rate.ts";
@@ -110,5 +110,5 @@ function createPlaces(max: number, what: string): { take(key: string): () => voi
 }
 
 function limited(message: string, retryAfterMs: number): HoldfastError {
-  return new HoldfastError("rate-limited", message, { retry: "later", retryAfterMs });
+  return refusal("rate-limited", message, retryAfterMs);
 }

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../errors.ts";
+import { refusal, type HoldfastError } from "../errors.ts";
 
 export interface Admission {
   /**
@@ -35,5 +35,5 @@ export function createAdmission(requestsMax: number): Admission {
 }
 
 export function overloaded(reason: string): HoldfastError {
-  return new HoldfastError("overloaded", `Too busy: ${reason}.`, { retry: "later", retryAfterMs: 1_000 });
+  return refusal("overloaded", `Too busy: ${reason}.`, 1_000);
 }

@@ -5,7 +5,8 @@ import type { Logger } from "../../core/runtime/system.ts";
 const levels: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /**
- * JSON lines on standard output, errors with their causes. One line per request is `debug`, or `info` from status 500 on.
+ * JSON lines on standard output, errors with their causes. One line per request is `debug`, or `info` from status 500 on; those
+ * that were refused because there is too much to do are counted, in one line a second.
  * @throws HoldfastError `invalid-options` for a level that does not exist
  */
 export function createLogger(level: string): Logger {

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../../core/errors.ts";
+import { HoldfastError, refusal } from "../../core/errors.ts";
 import { isBusy, isDefinite, translated } from "./errors.ts";
 import type { SqliteOptions } from "./options.ts";
 import type { Statements } from "./statements.ts";
@@ -160,5 +160,5 @@ export function createGroup(sql: Statements, options: SqliteOptions, { undone, c
 }
 
 function overloaded(message: string): HoldfastError {
-  return new HoldfastError("overloaded", message, { retry: "later", retryAfterMs: 1_000 });
+  return refusal("overloaded", message, 1_000);
 }
