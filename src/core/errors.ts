@@ -46,11 +46,11 @@ export function isHoldfastError(error: unknown, code?: string): error is Holdfas
  * An error that says to come back later. Of those there may be thousands in a second, at the worst of times, so that it has
  * no stack, which is a tenth of what a refusal costs.
  */
-export function refusal(code: string, message: string, retryAfterMs: number): HoldfastError {
+export function refusal(code: string, message: string, retryAfterMs?: number): HoldfastError {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return new HoldfastError(code, message, { retry: "later", retryAfterMs });
+    return new HoldfastError(code, message, { retry: "later", ...(retryAfterMs !== undefined && { retryAfterMs }) });
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }

@@ -1,4 +1,4 @@
-import { HoldfastError } from "../core/errors.ts";
+import { refusal } from "../core/errors.ts";
 import type { FaultKind, Fates, Site } from "./faults.ts";
 import type { Instance } from "./instance.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -83,7 +83,7 @@ export function createRemote(
 }
 
 function unavailable(): Error {
-  return new HoldfastError("overloaded", "The network is bad today.", { retry: "later" });
+  return refusal("overloaded", "The network is bad today.");
 }
 
 /** Mostly too short to be noticed, sometimes longer than a lease. */

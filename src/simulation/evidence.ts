@@ -116,10 +116,10 @@ export function foldEntry(
   let at = version - events.length;
   let folded = state;
   if (folded === unreadable) return folded;
-  for (const { type, v = 1, data } of events) {
-    const event = definition.events.get(type);
-    if (!event || v > event.version) return unreadable;
-    folded = event.evolve(folded, upcast(event, v, data), { time: record.time, version: ++at });
+  for (const stored of events) {
+    const event = definition.events.get(stored.type);
+    if (!event || (stored.v ?? 1) > event.version) return unreadable;
+    folded = event.evolve(folded, upcast(event, stored), { time: record.time, version: ++at });
   }
   return folded;
 }

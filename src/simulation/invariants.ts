@@ -57,9 +57,10 @@ function entitiesOf<S extends EntitySpec>({ streams }: Evidence, { name }: Entit
     let version = 0;
     for (const stored of entries) {
       state = foldEntry(definition, state, stored);
-      for (const { type, v = 1, data } of stored.entry.events ?? []) {
-        const event = definition.events.get(type);
-        events.push({ type, data: event ? upcast(event, v, data) : data, time: stored.record.time });
+      for (const event of stored.entry.events ?? []) {
+        const { type } = event;
+        const known = definition.events.get(type);
+        events.push({ type, data: known ? upcast(known, event) : event.data, time: stored.record.time });
       }
       version = stored.version;
     }

@@ -92,9 +92,9 @@ export async function runWorld<Services, Outside>(
   let healedAt: number | undefined;
 
   function note(who: string, what: string): void {
-    const ms = Math.round((scheduler.now() - beginning) * 10) / 10;
-    trace = hashOf(`${ms}${who}${what}`, trace);
-    if (wantLines) lines.push(`${(ms / 1_000).toFixed(4).padStart(10)} s  ${who.padEnd(6)} ${what}`);
+    const tenths = Math.round((scheduler.now() - beginning) * 10);
+    trace = hashOf(what, hashOf(who, trace ^ tenths));
+    if (wantLines) lines.push(`${(tenths / 10_000).toFixed(4).padStart(10)} s  ${who.padEnd(6)} ${what}`);
   }
   const cluster = createCluster(app, {
     scheduler,
@@ -167,7 +167,8 @@ export async function runWorld<Services, Outside>(
   let entries = 0;
   for (const { key, records, entries: stored } of streams.values()) {
     entries += stored.length;
-    for (const record of records) trace = hashOf(`${key}${record.id}${record.entries}`, trace);
+    trace = hashOf(key, trace);
+    for (const { id, entries } of records) trace = hashOf(entries, hashOf(id, trace));
   }
   return {
     seed,

@@ -43,7 +43,8 @@ export function partsOf<Kind extends "events" | "messages">(
  * The event's data in the newest shape of its type.
  * @throws HoldfastError `unknown-event` where newer code wrote it (retry later: it is being rolled out)
  */
-export function dataOf(definition: EventDefinition | undefined, { type, v = 1, data }: StoredEvent): unknown {
+export function dataOf(definition: EventDefinition | undefined, event: StoredEvent): unknown {
+  const { type, v = 1 } = event;
   if (definition === undefined || v > definition.version) {
     throw new HoldfastError(
       "unknown-event",
@@ -54,5 +55,5 @@ export function dataOf(definition: EventDefinition | undefined, { type, v = 1, d
       },
     );
   }
-  return upcast(definition, v, data);
+  return upcast(definition, event);
 }

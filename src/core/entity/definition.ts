@@ -1,5 +1,6 @@
 import { HoldfastError, internalError } from "../errors.ts";
 import { normalise, type JsonValue } from "../json.ts";
+import type { StoredEvent } from "../journal/format.ts";
 import type { Decision, NewEvent } from "./decision.ts";
 import type { Schema } from "./schema.ts";
 import type { Action, DecideContext, EntitySpec, EventMeta, PrepareContext, Principal } from "./types.ts";
@@ -53,11 +54,11 @@ export interface CommandDefinition {
  * @throws HoldfastError `internal` where an upcaster fails or makes what is no JSON, `journal-corrupt` where the data is
  * nothing that was ever stored
  */
-export function upcast(definition: EventDefinition, fromVersion: number, data: JsonValue): JsonValue {
+export function upcast(definition: EventDefinition, event: StoredEvent): JsonValue {
   const { type } = definition;
-  let current = stored(type, data);
+  let current = stored(event);
   try {
-    for (let version = fromVersion; version < definition.version; version++) {
+    for (let version = event.v ?? 1; version < definition.version; version++) {
       const step = definition.upcast.get(version);
       if (step) current = normalise(step(current), `${type}, upcast from version ${version}`);
     }
@@ -67,9 +68,13 @@ export function upcast(definition: EventDefinition, fromVersion: number, data: J
   return current;
 }
 
-function stored(type: string, data: JsonValue): JsonValue {
+function stored(event: StoredEvent): JsonValue {
+  const { type, data } = event;
   try {
-    return normalise(data, type);
+    const normal = normalise(data, type);
+    // For the next who asks: an event is decoded once, and each subscription, fold and reader comes by here.
+    if (normal !== data) (event as { data: JsonValue }).data = normal;
+    return normal;
   } catch (cause) {
     throw new HoldfastError(
       "journal-corrupt",

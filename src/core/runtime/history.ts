@@ -56,7 +56,7 @@ export async function readHistory(
           version++;
           if (version <= range.after || events.length === limit || chars >= pageCharsMax) continue;
           const known = definition.events.get(event.type);
-          const data = known ? upcast(known, event.v ?? 1, event.data) : event.data;
+          const data = known ? upcast(known, event) : event.data;
           const type = `${definition.name}.${event.type}`;
           events.push({ id: eventId(entry.id, i + 1), type, version, time: record.time, data });
           chars += JSON.stringify(event.data).length;

@@ -188,7 +188,7 @@ export function evolve(
 ): JsonValue {
   const { type, v = 1 } = event;
   const known = knownEvent(definition, type, v);
-  const data = upcast(known, v, event.data);
+  const data = upcast(known, event);
   try {
     return normalise(known.evolve(state, data, meta), `the state after ${type}`);
   } catch (cause) {

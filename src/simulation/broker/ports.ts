@@ -3,7 +3,7 @@ import type { FailureStore } from "../../core/broker/failures.ts";
 import { carriedFields } from "../../core/broker/outbox.ts";
 import type { PlaceStore } from "../../core/broker/places.ts";
 import type { App } from "../../core/app.ts";
-import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
+import { isHoldfastError, refusal, type HoldfastError } from "../../core/errors.ts";
 import type { MemoryBroker } from "../../memory/broker.ts";
 import type { Remote } from "../calls.ts";
 import type { Connection, Surroundings } from "../target.ts";
@@ -48,7 +48,7 @@ export function createRemoteBus(
 }
 
 function failed(message: string): HoldfastError {
-  return new HoldfastError("overloaded", message, { retry: "later" });
+  return refusal("overloaded", message);
 }
 
 /**

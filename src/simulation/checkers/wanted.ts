@@ -59,12 +59,12 @@ export function isWanted({ entities, subscriptions }: App, name: string, entity:
 
 function dataOf(
   definition: EntityDefinition | undefined,
-  { type, v = 1, data }: StoredEvent,
+  stored: StoredEvent,
 ): { readonly data: unknown } | undefined {
-  const event = definition?.events.get(type);
-  if (!event || v > event.version) return undefined;
+  const event = definition?.events.get(stored.type);
+  if (!event || (stored.v ?? 1) > event.version) return undefined;
   try {
-    return { data: upcast(event, v, data) };
+    return { data: upcast(event, stored) };
   } catch {
     // The handler's turn says so.
     return undefined;
