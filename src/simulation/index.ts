@@ -11,7 +11,7 @@ export type {
   WorldOptions,
 } from "./options.ts";
 export type { Connection, Ports, Surroundings, Target, Waiting } from "./target.ts";
-export { createBrokerTarget } from "./broker/target.ts";
+export { createBrokerTarget, createOutboxTarget } from "./broker/target.ts";
 export type { StorePorts, StoreTargetOptions } from "./store-target.ts";
 export { createMemoryTarget, createStoreTarget, remotePorts } from "./store-target.ts";
 export type { CallOptions as RemoteCallOptions, Remote } from "./calls.ts";

@@ -1,15 +1,16 @@
 import { parseArgs } from "node:util";
 import { isHoldfastError } from "holdfast";
-import { createBrokerTarget, simulate, type SimulationReport } from "holdfast/simulation";
+import { createBrokerTarget, createOutboxTarget, simulate, type SimulationReport } from "holdfast/simulation";
 import { shopWorld, smallShop } from "../../examples/shop/simulation.ts";
 import { randomWorld } from "./random-app.ts";
 
-const usage = `npm run sim -- [--seeds 1000] [--from 1] [--app shop|random] [--target store|broker] [--twice] [--replay "SEED ..."]
+const usage = `npm run sim -- [--seeds 1000] [--from 1] [--app shop|random] [--target store|broker|outbox] [--twice] [--replay "SEED ..."]
 
   --seeds N     worlds to run (default 1,000)
   --from N      seed of the first one (default 1)
   --app NAME    shop (default), or random: an app whose shape depends on the seed
-  --target NAME store (default): messages wait beside the journal; or broker: a broker holds them
+  --target NAME store (default): messages wait beside the journal; broker: a broker holds them, and the store tells
+                what was stored; or outbox: the store tells nobody
   --twice       runs each world twice and compares
   --replay TEXT the one world that a failure has named
 `;
@@ -29,7 +30,7 @@ const { values } = parseArgs({
 });
 const seeds = Number(values.seeds);
 const from = Number(values.from);
-const isKnown = ["shop", "random"].includes(values.app) && ["store", "broker"].includes(values.target);
+const isKnown = ["shop", "random"].includes(values.app) && ["store", "broker", "outbox"].includes(values.target);
 if (values.help || !(seeds > 0) || !Number.isSafeInteger(from) || !isKnown) {
   process.stderr.write(usage);
   process.exit(values.help ? 0 : 2);
@@ -66,7 +67,8 @@ function add(report: SimulationReport): void {
 
 try {
   const { twice, replay } = values;
-  const target = values.target === "broker" ? { target: createBrokerTarget } : {};
+  const targets = { broker: { target: createBrokerTarget }, outbox: { target: createOutboxTarget } };
+  const target = targets[values.target as keyof typeof targets] ?? {};
   const common = { twice, onWorld, ...target, ...(replay !== undefined && { replay }) };
   if (values.app === "shop") add(await simulate(smallShop, { ...shopWorld, ...common, seeds, from }));
   else {

@@ -1,11 +1,12 @@
 import type { App } from "../app.ts";
-import type { Journal, StoredRecord } from "../journal/port.ts";
-import { createLru } from "../runtime/lru.ts";
+import { HoldfastError } from "../errors.ts";
+import type { Journal } from "../journal/port.ts";
 import { streamKey } from "../runtime/live.ts";
 import type { System } from "../runtime/system.ts";
 import { reasonOf } from "../delivery/reason.ts";
 import type { Bus, BusResults, Parcel, Publication } from "./bus.ts";
 import type { FailureStore } from "./failures.ts";
+import { createMarks, type Marks } from "./marks.ts";
 import { createOutbox, type Committed, type Outgoing } from "./outbox.ts";
 
 /** Brings what was committed to the broker. */
@@ -24,10 +25,12 @@ export interface RelayPorts {
   readonly journal: Pick<Journal, "history">;
   readonly failures: Pick<FailureStore, "bury">;
   readonly system: System;
+  /**
+   * How far streams are published. With it every gap is closed, however wide, or nothing goes. Default: what this relay has
+   * published itself; a stream that is new to it begins with what it gets, and what lies far behind that comes by itself.
+   */
+  readonly marks?: Marks;
 }
-
-/** Streams whose last relayed record this instance remembers. */
-const streamsMax = 10_000;
 
 /** Records that are missing before one, and are read from the journal at once. */
 const gapMax = 1_000;
@@ -42,14 +45,14 @@ interface Lane {
   blocked: boolean;
 }
 
-export function createRelay({ app, bus, journal, failures, system }: RelayPorts): Relay {
+export function createRelay({ app, bus, journal, failures, system, marks: given }: RelayPorts): Relay {
+  const marks = given ?? createMarks();
   const outbox = createOutbox(app);
-  // What is forgotten is relayed once more, which is harmless; what is known closes gaps that a split of the store left.
-  const relayed = createLru<StoredRecord>(streamsMax, Number.MAX_SAFE_INTEGER);
 
   async function laneOf(key: string, records: readonly Committed[]): Promise<Lane> {
     const lane: Lane = { key, records: [], blocked: false };
-    let before = relayed.get(key)?.sequence;
+    // What is forgotten is relayed once more, which is harmless; what is known closes gaps.
+    let before = marks.get(key);
     for (const committed of records) {
       const { sequence } = committed.record;
       if (before !== undefined && sequence <= before) continue;
@@ -69,6 +72,9 @@ export function createRelay({ app, bus, journal, failures, system }: RelayPorts)
   /** The records between `after` and that one: a store may hand them out later, but it has them. */
   async function missing({ stream, record }: Committed, after: number): Promise<readonly Committed[]> {
     const limit = record.sequence - 1 - after;
+    if (limit > gapMax && given) {
+      throw new HoldfastError("overloaded", `${limit} records are not published yet.`, { retry: "later" });
+    }
     if (limit > gapMax) {
       // Whoever remembers so little of a stream does not know it.
       system.log.warn({ stream, after, sequence: record.sequence }, "records are missing before one; it goes alone");
@@ -89,7 +95,7 @@ export function createRelay({ app, bus, journal, failures, system }: RelayPorts)
       if (lane.blocked || (lane.rest?.length ?? 0) > 0) return;
       lane.records.shift();
       lane.rest = undefined;
-      relayed.set(lane.key, committed.record, 1);
+      marks.raise(lane.key, committed.record.sequence);
     }
   }
 

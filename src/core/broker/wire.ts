@@ -35,6 +35,32 @@ export interface TickMessage {
   readonly isTick: boolean;
 }
 
+/** Somebody may have appended to the stream. */
+export interface WakeUpMessage {
+  readonly stream: StreamId;
+  /** The sequence that the stream had then. */
+  readonly after: number;
+  /** When what was appended is there, epoch milliseconds. */
+  readonly due: number;
+}
+
+export function wakeUpBody({ stream, after, due }: WakeUpMessage): string {
+  return JSON.stringify({ ...address(stream), after, due });
+}
+
+/** Reads what `wakeUpBody` wrote. @throws HoldfastError `malformed-message` */
+export function readWakeUp(body: string): WakeUpMessage {
+  return reading(body, "a wake-up", (value) => {
+    const { after, due } = value;
+    if (!isCount(after) || !isCount(due)) throw new TypeError("after");
+    return { stream: streamOf(value), after, due };
+  });
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 export function referenceBody({ stream, sequence, n, again, catchUp }: Omit<Referred, "isPublished">): string {
   return JSON.stringify({ ...address(stream), record: `${sequence}/${n}`, again, catchUp });
 }

@@ -30,6 +30,8 @@ export interface StoredRecord {
 export interface Append {
   readonly stream: StreamId;
   readonly record: StoredRecord;
+  /** Up to which sequence the writer knows the stream to be published; stores that are asked for it keep it with the record. */
+  readonly published?: number;
 }
 
 /**
@@ -82,6 +84,8 @@ export interface Loaded {
   readonly snapshot?: Snapshot;
   /** All records after the snapshot (or after `after`), ascending and dense. */
   readonly records: readonly StoredRecord[];
+  /** Up to which sequence the stream is published for sure, of stores that keep it; absent if `after` was given. */
+  readonly published?: number;
 }
 
 /** For stores that can look a key up: `saveSnapshot` puts the page's keys into an index, `find` asks it. */

@@ -1,4 +1,5 @@
 import type { Bus, BusResults, Parcel, Publication } from "../../core/broker/bus.ts";
+import type { MarkStore } from "../../core/broker/marks.ts";
 import type { FailureStore } from "../../core/broker/failures.ts";
 import { carriedFields } from "../../core/broker/outbox.ts";
 import type { PlaceStore } from "../../core/broker/places.ts";
@@ -58,7 +59,11 @@ function failed(message: string): HoldfastError {
 export function createFront(
   broker: MemoryBroker,
   { scheduler, fates }: Surroundings,
-): { readonly deploy: MemoryBroker["subscribe"]; readonly of: (app: App) => Bus } {
+): {
+  readonly deploy: MemoryBroker["subscribe"];
+  readonly of: (app: App) => Bus;
+  readonly send: Bus["send"];
+} {
   const { random } = fates.site("broker.front");
   // A policy that cannot say all that the app's filters do.
   const isWide = random() < 0.3;
@@ -73,7 +78,10 @@ export function createFront(
     return { ...parcel, notBefore: scheduler.now() + 1_000 * Math.ceil(delayMs / 1_000) };
   }
 
+  const send: Bus["send"] = (consumer, messages) => broker.send(consumer, messages.map(early));
+
   return {
+    send,
     deploy(app) {
       compared = carriedFields(app);
       return broker.subscribe(app);
@@ -86,7 +94,7 @@ export function createFront(
       return {
         publish: (events) =>
           broker.publish(events.map((event) => (isKnown(event) ? event : { ...event, fields: undefined }))),
-        send: (consumer, messages) => broker.send(consumer, messages.map(early)),
+        send,
       };
     },
   };
@@ -111,5 +119,13 @@ export function remotePlaces(own: PlaceStore, remote: Remote): PlaceStore {
     savePlace: (...args) => remote("savePlace", () => own.savePlace(...args), { mayBeLate: true }),
     backfilled: (...args) => remote("backfilled", () => own.backfilled(...args)),
     setBackfilled: (...args) => remote("setBackfilled", () => own.setBackfilled(...args)),
+  };
+}
+
+/** How far streams are published, each call through `remote`. */
+export function remoteMarks(own: MarkStore, remote: Remote): MarkStore {
+  return {
+    unpublished: (...args) => remote("unpublished", () => own.unpublished(...args)),
+    setPublished: (...args) => remote("setPublished", () => own.setPublished(...args), { mayBeLate: true }),
   };
 }

@@ -2,7 +2,10 @@ import { backfillParcels } from "../../core/broker/catch-up.ts";
 import { queueConsumers } from "../../core/broker/queues.ts";
 import { createReceiver, idAttribute, type Message, type Outcome } from "../../core/broker/receive.ts";
 import { createDeadLetters } from "../../core/broker/redrive.ts";
+import { createMarks } from "../../core/broker/marks.ts";
+import { createPublisher, type Publisher } from "../../core/broker/publisher.ts";
 import { createRelay } from "../../core/broker/relay.ts";
+import { createOutboxJournal, wakeUps, wakeUpsQueue } from "../../core/broker/wake-ups.ts";
 import { queued } from "../../core/delivery/outgoing.ts";
 import type { DeliveryPorts } from "../../core/delivery/ports.ts";
 import { subscriptionConsumer } from "../../core/delivery/subscriptions.ts";
@@ -12,11 +15,12 @@ import type { SubscriptionDefinition } from "../../core/messaging/definition.ts"
 import { createMemoryBroker, type MemoryBroker } from "../../memory/broker.ts";
 import { createMemoryFailures } from "../../memory/failures.ts";
 import { createMemoryJournal } from "../../memory/journal.ts";
+import { createMemoryMarks } from "../../memory/marks.ts";
 import { createMemoryPlaces } from "../../memory/places.ts";
 import { consumersOf, remoteJournal } from "../store-target.ts";
 import type { Connection, Ports, Surroundings, Target, Waiting } from "../target.ts";
 import { createHosts, hostMsOf, type Host } from "./hosts.ts";
-import { createFront, createRemoteBus, remoteFailures, remotePlaces } from "./ports.ts";
+import { createFront, createRemoteBus, remoteFailures, remoteMarks, remotePlaces } from "./ports.ts";
 import { createPollers } from "./queues.ts";
 import { createSchedules, scheduleLateMs } from "./schedules.ts";
 import { createChangeStream } from "./stream.ts";
@@ -29,21 +33,34 @@ const clocksMs = 60_000;
 const relayMarginMs = 2_000;
 
 /**
- * A store with a stream of changes, and a broker, as a cloud has them: the stream hands out what was committed, instances
+ * A store with a stream of changes, and a broker, as AWS has them: the stream hands out what was committed, instances
  * relay it, the broker copies it to queues, and hands it out to instances. All of it happens at least once, and late.
  */
 export function createBrokerTarget(world: Surroundings): Target {
+  return createTarget(world, true);
+}
+
+/**
+ * A store that tells nobody of what was committed, and a broker, as Azure has them: who commits publishes, and what it
+ * leaves behind is published by wake-ups, which it has scheduled before.
+ */
+export function createOutboxTarget(world: Surroundings): Target {
+  return createTarget(world, false);
+}
+
+function createTarget(world: Surroundings, hasStream: boolean): Target {
   const { scheduler, fates } = world;
-  const journal = createMemoryJournal();
+  const journal = createMemoryMarks(createMemoryJournal());
   const failures = createMemoryFailures();
   const places = createMemoryPlaces();
   const broker = createMemoryBroker(() => Math.floor(scheduler.now()));
   const front = createFront(broker, world);
   const hosts = createHosts(world);
-  const changes = createChangeStream(world, journal, hosts);
+  const changes = hasStream ? createChangeStream(world, journal, hosts) : undefined;
   const schedule = createSchedules(world, broker, hosts);
   const { random } = fates.site("broker.deploy");
   const poll = createPollers(world, broker, hosts);
+  let calmSince: number | undefined;
 
   const erasing: Journal = {
     ...journal,
@@ -70,16 +87,31 @@ export function createBrokerTarget(world: Surroundings): Target {
   }
 
   function connect({ name, system, remote, notify, ended }: Connection): Ports {
+    const own = remoteJournal(erasing, remote);
+    const marks = hasStream ? undefined : createMarks();
+    let publisher: Publisher | undefined;
     return {
-      journal: remoteJournal(erasing, remote),
+      journal: marks
+        ? createOutboxJournal({
+            journal: own,
+            bus: createRemoteBus({ send: front.send, publish: broker.publish }, world, { name, remote }),
+            marks,
+            system,
+            publish: (committed) => publisher?.publish(committed),
+          })
+        : own,
       deliver(runtime, { journal: own, services }) {
         const { app } = runtime;
         const bus = createRemoteBus(front.of(app), world, { name, remote });
         const rows = remoteFailures(failures, remote);
-        const { relay } = createRelay({ app, bus, journal: own, failures: rows, system });
+        const relay = createRelay({ app, bus, journal: own, failures: rows, system, ...(marks && { marks }) });
         const ports = { bus, failures: rows, places: remotePlaces(places, remote), journal: own, system };
         const receive = createReceiver(ports);
-        const consumers = queueConsumers({ runtime, journal: own, services });
+        const consumers = new Map(queueConsumers({ runtime, journal: own, services }));
+        if (marks) {
+          publisher = createPublisher({ relay, marks, system });
+          consumers.set(wakeUps, wakeUpsQueue({ journal: remoteMarks(journal, remote), relay, marks, system }));
+        }
         const running = new Set<Promise<unknown>>();
         let turn: Promise<unknown> = Promise.resolve();
 
@@ -117,7 +149,7 @@ export function createBrokerTarget(world: Surroundings): Target {
             }),
           async relay(records) {
             // One after the other: two at once would mix up a stream's order.
-            const relaying = turn.then(() => relay(records, system.now() + ms - relayMarginMs));
+            const relaying = turn.then(() => relay.relay(records, system.now() + ms - relayMarginMs));
             turn = relaying;
             const [first] = await relaying;
             return first === undefined ? records.length : records.indexOf(first);
@@ -149,7 +181,7 @@ export function createBrokerTarget(world: Surroundings): Target {
           async close(timeoutMs) {
             hosts.remove(host);
             const late = new Promise<void>((resolve) => void system.after(timeoutMs, resolve));
-            await Promise.race([late, Promise.allSettled(running)]);
+            await Promise.race([late, Promise.allSettled([...running, publisher?.idle()])]);
           },
         };
       },
@@ -162,10 +194,13 @@ export function createBrokerTarget(world: Surroundings): Target {
     hasReplays: false,
     lateMs: scheduleLateMs,
     async waiting(app, now) {
-      const unrelayed = changes.waiting().map(({ stream, record }) => {
+      const unrelayed = (changes?.waiting() ?? []).map(({ stream, record }) => {
         return `stream: record ${record.sequence} of ${stream.entity} ${stream.id} is not relayed`;
       });
+      // Asked when nothing fails any more: what is committed from then on needs no wake-up, and cron timers commit for ever.
+      calmSince ??= now;
       const queues = consumersOf(app).map((consumer) => waitingIn(broker, consumer, now));
+      queues.push(waitingIn(broker, wakeUps, now, calmSince));
       return {
         overdue: [...unrelayed, ...queues.flatMap(({ overdue }) => overdue)],
         nextAt: queues.reduce<number | undefined>(
@@ -178,11 +213,12 @@ export function createBrokerTarget(world: Surroundings): Target {
   };
 }
 
-function waitingIn(broker: MemoryBroker, consumer: string, now: number): Waiting {
+function waitingIn(broker: MemoryBroker, consumer: string, now: number, sentUntil = Infinity): Waiting {
   const overdue: string[] = [];
   let earliest: number | undefined;
   for (const { message, visibleAt } of broker.waiting(consumer)) {
-    const { id, group = "", receives } = message;
+    const { id, group = "", receives, sent } = message;
+    if (sent > sentUntil) continue;
     if (receives > 0) overdue.push(`${consumer}: ${id} ${group} was handed out ${receives} times and is not done`);
     else if (visibleAt <= now) overdue.push(`${consumer}: ${id} ${group} waits`);
     else earliest = Math.min(earliest ?? visibleAt, visibleAt);

@@ -57,10 +57,7 @@ export function isWanted({ entities, subscriptions }: App, name: string, entity:
   return found !== undefined && filters !== undefined && filters.some((filter) => lets(filter, found.data));
 }
 
-function dataOf(
-  definition: EntityDefinition | undefined,
-  stored: StoredEvent,
-): { readonly data: unknown } | undefined {
+function dataOf(definition: EntityDefinition | undefined, stored: StoredEvent): { readonly data: unknown } | undefined {
   const event = definition?.events.get(stored.type);
   if (!event || (stored.v ?? 1) > event.version) return undefined;
   try {
