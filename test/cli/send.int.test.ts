@@ -69,7 +69,7 @@ test("one line that is no JSON, or too long, and nothing is sent", async () => {
   const input = `1\n"${"x".repeat(256 * 1024)}"\n`;
   expect(await send(["refused", "--lines"], { input })).toMatchObject({
     code: 2,
-    stderr: "Line 2 cannot be sent: The message has 262146 bytes; 262144 are allowed.\n",
+    stderr: "Line 2 cannot be sent: The message has 262146 bytes; 261120 are allowed.\n",
   });
   expect(await waiting("refused")).toEqual([]);
 });

@@ -1,9 +1,10 @@
 import { registerHooks } from "node:module";
 import { brokerMutants } from "./broker-mutants.ts";
 import { mutants } from "./mutants.ts";
+import { outboxMutants } from "./outbox-mutants.ts";
 
 // A process of its own: the broken code must not be anybody else's.
-const mutant = [...mutants, ...brokerMutants].find(({ name }) => name === process.argv[2]);
+const mutant = [...mutants, ...brokerMutants, ...outboxMutants].find(({ name }) => name === process.argv[2]);
 if (!mutant) throw new Error(`There is no mutant ${JSON.stringify(process.argv[2])}.`);
 const missing = new Set(mutant.patches);
 
@@ -22,7 +23,7 @@ registerHooks({
 });
 
 const { isHoldfastError } = await import("holdfast");
-const { createBrokerTarget, simulate } = await import("holdfast/simulation");
+const { createBrokerTarget, createOutboxTarget, simulate } = await import("holdfast/simulation");
 const { randomWorld } = await import("./random-app.ts");
 const { shopWorld, smallShop } = await import("../../examples/shop/simulation.ts");
 
@@ -34,6 +35,7 @@ async function run(seed: number): Promise<readonly string[]> {
       shrinkMax: 0,
       ...(mutant?.faults && { faults: mutant.faults }),
       ...(mutant && brokerMutants.includes(mutant) && { target: createBrokerTarget }),
+      ...(mutant && outboxMutants.includes(mutant) && { target: createOutboxTarget }),
     };
     if (mutant?.app === "shop") await simulate(smallShop, { ...shopWorld, ...options });
     else {

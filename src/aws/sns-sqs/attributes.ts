@@ -1,7 +1,7 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sns";
 import type { Publication } from "../../core/broker/bus.ts";
 import type { Scalar } from "../../core/messaging/filter.ts";
-import type { Carriage } from "./carriage.ts";
+import type { Carriage } from "../../core/broker/carriage.ts";
 
 /** Names of attributes. A field's is prefixed: it may be called `type`, or `prefix`, which is a word of filter policies. */
 export const attributeNames = {

@@ -1,13 +1,6 @@
 import type { HoldfastError } from "../../core/errors.ts";
-import {
-  entryError,
-  isOfAnEntry,
-  messageTooLarge,
-  type FailedEntry,
-  type Target,
-  translated,
-  unanswered,
-} from "./errors.ts";
+import { isOfAnEntry, messageTooLarge } from "../../core/broker/bus-errors.ts";
+import { entryError, type FailedEntry, type Target, translated, unanswered } from "./errors.ts";
 
 /** Of one request of PublishBatch or SendMessageBatch. Source: the API references of SNS and SQS. */
 export const batchLimits = { entriesMax: 10, bytesMax: 262_144 } as const;

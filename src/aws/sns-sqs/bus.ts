@@ -1,11 +1,11 @@
 import type { Bus } from "../../core/broker/bus.ts";
-import { createCarriage, wantedBy } from "./carriage.ts";
-import { isOrdered } from "./names.ts";
+import { createCarriage, wantedBy } from "../../core/broker/carriage.ts";
+import { isOrdered } from "../../core/broker/groups.ts";
 import { checkSnsSqsOptions, type SnsSqsOptions } from "./options.ts";
 import { publish } from "./publish.ts";
 import { createRequests } from "./requests.ts";
 import { send } from "./send.ts";
-import { inWaves } from "./waves.ts";
+import { inWaves } from "../../core/broker/waves.ts";
 
 /**
  * The broker on AWS: events go to an SNS FIFO topic, messages into SQS queues, timers that are due in more than 15 minutes

@@ -1,8 +1,10 @@
 import { GetTopicAttributesCommand } from "@aws-sdk/client-sns";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { type HoldfastError, isHoldfastError } from "../../core/errors.ts";
-import { translated, unavailable } from "./errors.ts";
-import { isOrdered, queueName } from "./names.ts";
+import { unavailable } from "../../core/broker/bus-errors.ts";
+import { isOrdered } from "../../core/broker/groups.ts";
+import { translated } from "./errors.ts";
+import { queueName } from "./names.ts";
 import { checkAddresses, type SnsSqsOptions } from "./options.ts";
 import { topicTarget } from "./publish.ts";
 import { createRequests, type Send, sideBySide } from "./requests.ts";

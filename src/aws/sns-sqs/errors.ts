@@ -1,3 +1,4 @@
+import { messageRefused, messageTooLarge, passing, unavailable } from "../../core/broker/bus-errors.ts";
 import { HoldfastError, isHoldfastError } from "../../core/errors.ts";
 
 /** What a request was about, and what it expected there: for messages. */
@@ -90,26 +91,4 @@ function explained({ code, message, refused, cause }: Said, { name, expected }: 
   if (wrongKind.test(message))
     return unavailable(`${name} is of another kind (${said}). Expected: ${expected}.`, cause);
   return messageRefused(`${name} refuses a message as it is (${said}).`, cause);
-}
-
-/** The deployment is not what it has to be: the same fails again until it is. */
-export function unavailable(message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("bus-unavailable", message, { cause });
-}
-
-export function messageTooLarge(message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("message-too-large", `${message} 262144 bytes are allowed, attributes included.`, { cause });
-}
-
-export function messageRefused(message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("message-refused", message, { cause });
-}
-
-export function passing(message: string, cause?: unknown): HoldfastError {
-  return new HoldfastError("bus-failed", message, { retry: "later", retryAfterMs: 1_000, cause });
-}
-
-/** True where an entry of a batch may be why the whole of it was refused: the others may pass without it. */
-export function isOfAnEntry(error: HoldfastError): boolean {
-  return error.code === "message-too-large" || error.code === "message-refused";
 }

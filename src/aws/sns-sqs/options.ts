@@ -3,7 +3,7 @@ import type { SNSClient } from "@aws-sdk/client-sns";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { HoldfastError } from "../../core/errors.ts";
 import type { System } from "../../core/runtime/system.ts";
-import type { Declared } from "./carriage.ts";
+import type { Declared } from "../../core/broker/carriage.ts";
 
 /** Where messages wait that are due later than SQS can hold them back. */
 export interface ScheduleOptions {

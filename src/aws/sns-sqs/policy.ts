@@ -1,7 +1,7 @@
 import { HoldfastError } from "../../core/errors.ts";
 import type { Filter } from "../../core/messaging/filter.ts";
 import { attributeNames } from "./attributes.ts";
-import { type Carriage, createCarriage, type Declared, wantedBy } from "./carriage.ts";
+import { type Carriage, createCarriage, type Declared, wantedBy } from "../../core/broker/carriage.ts";
 import { type Condition, type Rule, ruleOf } from "./conditions.ts";
 
 /** A filter policy, for the subscription's attribute `FilterPolicy` as JSON; its scope is `MessageAttributes`. */

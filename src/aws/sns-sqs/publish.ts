@@ -1,11 +1,11 @@
 import { PublishBatchCommand, type PublishBatchRequestEntry } from "@aws-sdk/client-sns";
+import type { Carriage } from "../../core/broker/carriage.ts";
+import { groupOf, token } from "../../core/broker/groups.ts";
 import type { BusResults, Publication } from "../../core/broker/bus.ts";
 import type { HoldfastError } from "../../core/errors.ts";
 import { attributesOf, sendableJson } from "./attributes.ts";
 import { batchesOf, bytesOf, deliver, type Entry } from "./batches.ts";
-import type { Carriage } from "./carriage.ts";
 import type { Target } from "./errors.ts";
-import { groupOf, token } from "./names.ts";
 import type { SnsSqsOptions } from "./options.ts";
 import { type createRequests, sideBySide } from "./requests.ts";
 

@@ -3,8 +3,9 @@ import type { Parcel } from "../../core/broker/bus.ts";
 import type { HoldfastError } from "../../core/errors.ts";
 import { isoTime } from "../../core/runtime/system.ts";
 import { sendableJson } from "./attributes.ts";
-import { messageRefused, translated } from "./errors.ts";
-import { token } from "./names.ts";
+import { messageRefused } from "../../core/broker/bus-errors.ts";
+import { token } from "../../core/broker/groups.ts";
+import { translated } from "./errors.ts";
 import type { SendPorts } from "./send.ts";
 
 const minuteMs = 60_000;

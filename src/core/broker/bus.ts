@@ -25,7 +25,7 @@ export interface Parcel {
   readonly stream?: StreamId | undefined;
   /** The same each time the message is sent; a broker that drops duplicates knows them by it. 1 to 128 printable ASCII. */
   readonly id: string;
-  /** JSON text; with the attributes at most 256 KiB as UTF-8. */
+  /** JSON text; with the attributes at most 255 KiB as UTF-8. */
   readonly body: string;
   readonly attributes?: { readonly [name: string]: string } | undefined;
   /** Not to be handed out before, epoch milliseconds; only for queues without an order. It may come up to two minutes early. */

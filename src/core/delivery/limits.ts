@@ -5,7 +5,7 @@ export const batchMax = 256;
 /** Items in memory per consumer, and the bytes of their records; beyond them the cursor waits. */
 export const itemsMax = 2_048;
 export const itemBytesMax: number = 16 * 1024 * 1024;
-/** Messages in memory per consumer (each of up to 256 KiB), or `concurrency` if that is more; the rest waits in rows. */
+/** Messages in memory per consumer (each of up to 255 KiB), or `concurrency` if that is more; the rest waits in rows. */
 export const messagesMax = 128;
 /** Messages read at once, besides those in memory. */
 export const messageBatchMax = 64;

@@ -6,13 +6,16 @@ import type { QueuedMessage } from "./port.ts";
 export interface OutgoingMessage {
   /** What makes it the same message when it is sent again, 1 to 128 printable ASCII characters. Default: a new id. */
   readonly id?: string;
-  /** JSON text, at most 256 KiB as UTF-8, attributes included. */
+  /** JSON text, at most 255 KiB as UTF-8, attributes included. */
   readonly body: string;
   readonly attributes?: { readonly [name: string]: string };
 }
 
-/** Largest message of a queue, bytes of UTF-8. Source: Amazon SQS and Azure Service Bus (standard tier) quotas. */
-export const messageBytesMax: number = 256 * 1024;
+/**
+ * Largest message of a queue, bytes of UTF-8. Service Bus counts its own properties as well, for which 1 KiB is left.
+ * Source: Amazon SQS and Azure Service Bus (standard tier) quotas, 256 KiB.
+ */
+export const messageBytesMax: number = 255 * 1024;
 
 /**
  * A message as a queue takes it, with the id that it was given or a new one, and a part of the trace that is active.

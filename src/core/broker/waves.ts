@@ -1,8 +1,8 @@
-import type { BusResults } from "../../core/broker/bus.ts";
-import type { StreamId } from "../../core/journal/port.ts";
-import type { HoldfastError } from "../../core/errors.ts";
-import { passing } from "./errors.ts";
-import { groupOf } from "./names.ts";
+import type { BusResults } from "./bus.ts";
+import type { StreamId } from "../journal/port.ts";
+import type { HoldfastError } from "../errors.ts";
+import { passing } from "./bus-errors.ts";
+import { groupOf } from "./groups.ts";
 
 /**
  * Sends messages so that no two of one stream are under way at once, and none goes after one of its stream that was not

@@ -1,7 +1,7 @@
-import type { App } from "../../core/app.ts";
-import type { Manifest } from "../../core/manifest.ts";
-import type { Filter } from "../../core/messaging/filter.ts";
-import { token } from "./names.ts";
+import type { App } from "../app.ts";
+import type { Manifest } from "../manifest.ts";
+import type { Filter } from "../messaging/filter.ts";
+import { token } from "./groups.ts";
 
 /** An app, or its manifest: what tells the filters of all subscriptions. */
 export type Declared = Pick<App, "subscriptions"> | Pick<Manifest, "subscriptions">;
