@@ -27,7 +27,11 @@ const rows = {
     packages: ["@aws-sdk/*", "@smithy/*", "@middy/*", "aws-lambda"],
     builtins: ["node:crypto", "node:zlib", "node:util"],
   },
-  azure: { folders: ["core", "http"], packages: ["@azure/*"] },
+  azure: {
+    folders: ["core", "http"],
+    packages: ["@azure/*"],
+    builtins: ["node:crypto", "node:zlib", "node:util"],
+  },
   memory: { folders: ["core", "http"] },
   client: { types: ["core"] },
   testing: { folders: ["core", "memory"], builtins: ["node:assert", "node:assert/strict"] },

@@ -2,7 +2,7 @@ import { ServiceBusClient } from "@azure/service-bus";
 import { type Fault, type Operation, startServiceBus } from "@holdfast/service-bus-emulator";
 import type { HoldfastError } from "holdfast";
 import { afterEach, expect, test } from "vitest";
-import { createServiceBusBus } from "../../../src/azure/service-bus/index.ts";
+import { createServiceBusBus } from "holdfast/azure/service-bus";
 import { createSystem } from "../../../src/core/runtime/system.ts";
 import { busApp, eventOf, parcelOf } from "../../../src/testing/conformance/bus-fixtures.ts";
 

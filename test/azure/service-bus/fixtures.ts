@@ -1,7 +1,7 @@
 import { ServiceBusClient, type ServiceBusReceivedMessage, type ServiceBusReceiver } from "@azure/service-bus";
 import { createManualClock, startServiceBus, type QueueOptions, type ServiceBus } from "@holdfast/service-bus-emulator";
 import type { OpenBus } from "holdfast/testing";
-import { createServiceBusBus, queueName, subscriptionRules, topicName } from "../../../src/azure/service-bus/index.ts";
+import { createServiceBusBus, queueName, subscriptionRules, topicName } from "holdfast/azure/service-bus";
 import type { App } from "../../../src/core/app.ts";
 import { consumersOf, isOrdered } from "../../../src/core/broker/groups.ts";
 import type { Message } from "../../../src/core/broker/receive.ts";

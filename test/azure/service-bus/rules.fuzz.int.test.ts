@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createServiceBusBus, subscriptionRules } from "../../../src/azure/service-bus/index.ts";
+import { createServiceBusBus, subscriptionRules } from "holdfast/azure/service-bus";
 import { createSystem } from "../../../src/core/runtime/system.ts";
 import { publicationsOf, wanted, world } from "../../testing/filter-worlds.ts";
 import { deploy } from "./fixtures.ts";

@@ -1,7 +1,7 @@
 import { holdfast, on } from "holdfast";
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { subscriptionRules, type CompiledRules } from "../../../src/azure/service-bus/index.ts";
+import { subscriptionRules, type CompiledRules } from "holdfast/azure/service-bus";
 import { cut, plain, propertiesOf, propertyNames } from "../../../src/azure/service-bus/properties.ts";
 
 const h = holdfast();
