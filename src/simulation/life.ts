@@ -42,6 +42,7 @@ export async function live(ports: LifePorts): Promise<readonly string[]> {
     : undefined;
   const clients = Array.from({ length: ports.clients }, (_, i) => client(ports, i + 1));
   await Promise.all([...clients, rolledOut, outage, operated]);
+  if (ports.target.aftermathMs > 0) await scheduler.sleep(ports.target.aftermathMs);
   fates.heal();
   note("world", "nothing fails any more");
   cluster.thaw();

@@ -31,6 +31,7 @@ export function createStoreTarget({ store, connect, close }: StoreTargetOptions)
     letters: store,
     hasReplays: true,
     lateMs: 0,
+    aftermathMs: 0,
     waiting: (app, now) => waitingIn(store, app, now),
     connect(connection) {
       const { journal, store: own } = connect(connection);

@@ -56,6 +56,8 @@ export interface Target {
   readonly hasReplays: boolean;
   /** How late what nothing holds back may be handed out, milliseconds. */
   readonly lateMs: number;
+  /** How long things go on failing when the clients are done, milliseconds: what a target does much later fails, too. */
+  readonly aftermathMs: number;
   /** What of the app waits at that time of the world, cron timers excepted: they always wait for the next tick. */
   waiting(app: App, now: number): Promise<Waiting>;
   /** The ports of one instance. */

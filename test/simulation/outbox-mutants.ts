@@ -10,7 +10,11 @@ export const outboxMutants: readonly Mutant[] = [
     app: "random",
     seeds: 20,
     caughtBy: ["delivered", "sends", "timers"],
-    patches: one(wakeUps, "if (hasNews(record.entries)) await cover(stream, record.sequence - 1);", ""),
+    patches: one(
+      wakeUps,
+      "hasNews(record.entries) ? await cover(stream, record.sequence - 1) : undefined",
+      "undefined",
+    ),
   },
   {
     name: "outbox: the wake-up is scheduled after the append",
@@ -18,12 +22,16 @@ export const outboxMutants: readonly Mutant[] = [
     seeds: 200,
     caughtBy: ["delivered", "sends", "timers"],
     patches: [
-      { file: wakeUps, find: "if (hasNews(record.entries)) await cover(stream, record.sequence - 1);", replace: "" },
       {
         file: wakeUps,
-        find: 'if (result === "stored") publish({ stream, record });',
+        find: "hasNews(record.entries) ? await cover(stream, record.sequence - 1) : undefined",
+        replace: "undefined",
+      },
+      {
+        file: wakeUps,
+        find: 'if (result !== "stored") return result;',
         replace:
-          'if (hasNews(record.entries)) await cover(stream, record.sequence - 1); if (result === "stored") publish({ stream, record });',
+          'if (hasNews(record.entries)) await cover(stream, record.sequence - 1); if (result !== "stored") return result;',
       },
     ],
   },
@@ -44,7 +52,7 @@ export const outboxMutants: readonly Mutant[] = [
         file: wakeUps,
         find: "        marks.raise(streamKey(stream), published);",
         replace:
-          "        marks.raise(streamKey(stream), published); await journal.setPublished(stream, last.sequence);",
+          "        marks.raise(streamKey(stream), published); if (records.length > 0) await journal.setPublished(stream, records.at(-1)?.sequence ?? 0);",
       },
     ],
   },

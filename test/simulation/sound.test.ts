@@ -1,5 +1,12 @@
 import { accept, holdfast, HoldfastError, on, reject, type App, type Subscription } from "holdfast";
-import { createBrokerTarget, createMemoryTarget, simulate, type Step, type WorldOptions } from "holdfast/simulation";
+import {
+  createBrokerTarget,
+  createMemoryTarget,
+  createOutboxTarget,
+  simulate,
+  type Step,
+  type WorldOptions,
+} from "holdfast/simulation";
 import { expect, test, vi } from "vitest";
 import * as z from "zod";
 
@@ -51,6 +58,7 @@ async function passes(app: App<unknown, undefined>, options: Partial<WorldOption
   for (const [target, seeds] of [
     [createMemoryTarget, 12],
     [createBrokerTarget, 8],
+    [createOutboxTarget, 4],
   ] as const) {
     const report = await simulate(app, { clients: 6, steps: 6, seeds, shrinkMax: 0, step, target, ...options });
     expect(report.requests).toBeGreaterThan(100);

@@ -24,6 +24,9 @@ const coverMs = 30_000;
  */
 const dueMs = 90_000;
 
+/** An append that is stored later than this after its wake-up was scheduled gets another one, milliseconds. */
+const lateMs = 60_000;
+
 /** Streams whose last wake-up is remembered; others get one more. */
 const streamsMax = 20_000;
 
@@ -47,16 +50,27 @@ export interface OutboxPorts {
 export function createOutboxJournal({ journal, bus, marks, system, publish }: OutboxPorts): Journal {
   const covered = createLru<number>(streamsMax, Number.MAX_SAFE_INTEGER);
 
-  async function cover(stream: StreamId, after: number): Promise<void> {
+  /** Answers since when it is covered, epoch milliseconds. */
+  async function cover(stream: StreamId, after: number): Promise<number> {
     const key = streamKey(stream);
     const now = system.now();
     const since = covered.get(key);
     // A clock that was set back covers nothing.
-    if (since !== undefined && now >= since && now - since < coverMs) return;
+    if (since !== undefined && now >= since && now - since < coverMs) return since;
     const body = wakeUpBody({ stream, after, due: now + dueMs });
     const [error] = await bus.send(wakeUps, [{ id: system.newId(), body, notBefore: now + dueMs }]);
     if (error) throw error;
     covered.set(key, now, 1);
+    return now;
+  }
+
+  /** A process may stand still between wake-up and append for longer than its wake-up waits. */
+  async function coverAgain({ stream, record }: Committed): Promise<void> {
+    try {
+      await cover(stream, record.sequence - 1);
+    } catch (error) {
+      system.log.warn({ stream, error }, "a record took long to be stored, and no other wake-up could be scheduled");
+    }
   }
 
   return {
@@ -68,10 +82,12 @@ export function createOutboxJournal({ journal, bus, marks, system, publish }: Ou
     },
     async append(append) {
       const { stream, record } = append;
-      if (hasNews(record.entries)) await cover(stream, record.sequence - 1);
+      const since = hasNews(record.entries) ? await cover(stream, record.sequence - 1) : undefined;
       const published = marks.get(streamKey(stream));
       const result = await journal.append({ ...append, ...(published !== undefined && { published }) });
-      if (result === "stored") publish({ stream, record });
+      if (result !== "stored") return result;
+      if (since !== undefined && system.now() - since >= lateMs) await coverAgain({ stream, record });
+      publish({ stream, record });
       return result;
     },
   };
@@ -110,20 +126,17 @@ function wakeUpsConsumer({ journal, relay: { relay }, marks, system }: WakeUpPor
       const deadline = system.now() + policy.timeoutMs;
       for (;;) {
         const { published, records } = await journal.unpublished(stream, pageMax);
-        const last = records.at(-1);
-        if (last === undefined) {
-          // Nothing was stored since: whoever wanted to may have a clock that is behind. Once more, and no further.
-          const isEmpty = published <= after && system.now() < due + dueMs;
-          return isEmpty ? { again: { due: due + dueMs } } : undefined;
-        }
         marks.raise(streamKey(stream), published);
         const left = await relay(
           records.map((record) => ({ stream, record })),
           deadline,
         );
         if (left.length > 0) throw unpublished(stream, left.length);
-        await journal.setPublished(stream, last.sequence);
-        if (records.length < pageMax) return undefined;
+        const reached = records.at(-1)?.sequence ?? published;
+        if (reached > published) await journal.setPublished(stream, reached);
+        if (records.length === pageMax) continue;
+        // Nothing was stored since: whoever wanted to may have been held up, or have a clock that is behind. Once more.
+        return reached <= after && system.now() < due + dueMs ? { again: { due: due + dueMs } } : undefined;
       }
     },
   };

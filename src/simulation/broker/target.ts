@@ -193,6 +193,8 @@ function createTarget(world: Surroundings, hasStream: boolean): Target {
     letters: createDeadLetters(failures, broker),
     hasReplays: false,
     lateMs: scheduleLateMs,
+    // Wake-ups come after 90 s.
+    aftermathMs: hasStream ? 0 : 120_000,
     async waiting(app, now) {
       const unrelayed = (changes?.waiting() ?? []).map(({ stream, record }) => {
         return `stream: record ${record.sequence} of ${stream.entity} ${stream.id} is not relayed`;

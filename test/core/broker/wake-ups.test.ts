@@ -3,12 +3,12 @@ import { createMemoryFailures, createMemoryJournal } from "holdfast/memory";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import type { Bus, Parcel } from "../../../src/core/broker/bus.ts";
-import { createMarks } from "../../../src/core/broker/marks.ts";
+import { createMarks, type MarkStore } from "../../../src/core/broker/marks.ts";
 import { createPublisher } from "../../../src/core/broker/publisher.ts";
 import type { Message } from "../../../src/core/broker/receive.ts";
 import { createRelay } from "../../../src/core/broker/relay.ts";
 import { createOutboxJournal, wakeUpsQueue } from "../../../src/core/broker/wake-ups.ts";
-import type { Append, StoredRecord, StreamId } from "../../../src/core/journal/port.ts";
+import type { Append, Journal, StoredRecord, StreamId } from "../../../src/core/journal/port.ts";
 import { createMemoryMarks } from "../../../src/memory/marks.ts";
 import { createVirtualSystem, type VirtualSystem } from "../../../src/testing/virtual-system.ts";
 
@@ -36,7 +36,7 @@ function recordOf(sequence: number, events = 1): StoredRecord {
 
 /** A store, and a broker that notes what it gets; refuses what it is told to. */
 function setUp() {
-  const store = createMemoryMarks(createMemoryJournal());
+  const store: Journal & MarkStore = { ...createMemoryMarks(createMemoryJournal()) };
   const log: string[] = [];
   const wakeUps: Parcel[] = [];
   const refused = new Set<"publish" | "send" | "append">();
@@ -231,6 +231,51 @@ test("a wake-up that finds nothing since it was asked for comes once more, not a
   await system.clock.advance(90_000);
   expect(await wake(asked)).toBeUndefined();
   expect(taken()).toEqual(["query", "query"]);
+});
+
+test("a wake-up that finds only what was there before it was asked for comes once more, too", async () => {
+  const { start, wakeUps, refused, taken } = setUp();
+  const system = createVirtualSystem();
+  const { journal, append, wake } = start(system, false);
+  await journal.load(stream);
+  await append(recordOf(1));
+  await system.clock.advance(30_000);
+  refused.add("append");
+  await expect(append(recordOf(2))).rejects.toMatchObject({ code: "overloaded" });
+  taken();
+  await system.clock.advance(90_000);
+  expect(await wake(wakeUps[1] as Parcel)).toBe(system.now() + 90_000);
+  expect(taken()).toEqual(["query", "publish e1-1", "mark 1"]);
+});
+
+test("a record that is stored a minute after its wake-up was scheduled has another one, before anybody is told", async () => {
+  const { start, store, taken, wakeUps } = setUp();
+  const system = createVirtualSystem();
+  const { journal, append } = start(system);
+  await journal.load(stream);
+  // The process stands still on its way to the store.
+  const { append: appends } = store;
+  store.append = async (one) => {
+    await system.clock.advance(60_000);
+    return appends(one);
+  };
+  expect(await append(recordOf(1))).toBe("stored");
+  expect(taken()).toEqual(["schedule a wake-up", "append 1, published 0", "schedule a wake-up", "publish e1-1"]);
+  expect(wakeUps.map(({ notBefore }) => (notBefore ?? 0) - system.now())).toEqual([30_000, 90_000]);
+});
+
+test("a wake-up begins where the store says, not where its process was last", async () => {
+  const { start, store, wakeUps, taken } = setUp();
+  const system = createVirtualSystem();
+  const { journal, append, wake } = start(system);
+  await journal.load(stream);
+  await append(recordOf(1));
+  for (let i = 2; i <= 4; i++) await store.append({ stream, record: recordOf(i) });
+  await store.setPublished(stream, 3);
+  await system.clock.advance(90_000);
+  taken();
+  await wake(wakeUps[0] as Parcel);
+  expect(taken()).toEqual(["query", "publish e4-1", "mark 4"]);
 });
 
 test("a wake-up that comes too early waits until it is due", async () => {
