@@ -38,14 +38,14 @@ export const outboxMutants: readonly Mutant[] = [
   {
     name: "outbox: a wake-up comes before the append is settled, and never again",
     app: "random",
-    seeds: 200,
+    seeds: 80,
     caughtBy: ["delivered", "sends", "timers"],
     patches: one(wakeUps, "const dueMs = 90_000;", "const dueMs = 100;"),
   },
   {
     name: "outbox: publishing is noted before it is done",
     app: "random",
-    seeds: 100,
+    seeds: 20,
     caughtBy: ["delivered", "sends", "timers"],
     patches: [
       {
@@ -59,14 +59,14 @@ export const outboxMutants: readonly Mutant[] = [
   {
     name: "outbox: what a wake-up could not publish is passed over",
     app: "random",
-    seeds: 100,
+    seeds: 40,
     caughtBy: ["delivered", "sends", "timers"],
     patches: one(wakeUps, "if (left.length > 0) throw unpublished(stream, left.length);", ""),
   },
   {
     name: "outbox: a record says that it is published itself",
     app: "random",
-    seeds: 100,
+    seeds: 20,
     caughtBy: ["delivered", "sends", "timers", "ordered"],
     patches: one(
       wakeUps,
@@ -77,7 +77,7 @@ export const outboxMutants: readonly Mutant[] = [
   {
     name: "outbox: who commits publishes its own record, whatever is missing before it",
     app: "random",
-    seeds: 100,
+    seeds: 20,
     caughtBy: ["ordered", "delivered", "sends"],
     patches: one(
       "core/broker/relay.ts",
@@ -88,7 +88,7 @@ export const outboxMutants: readonly Mutant[] = [
   {
     name: "outbox: it publishes though it does not know from where",
     app: "random",
-    seeds: 200,
+    seeds: 20,
     caughtBy: ["ordered", "delivered", "sends"],
     patches: [
       {
