@@ -74,13 +74,17 @@ function noNumber(name: string, numbers: readonly string[]): readonly string[] {
   return numbers.length > 0 ? noneOf(name, numbers) : [`${name} >= ${-filterLimits.numberMax}`];
 }
 
-/** Values in lists that can still be told apart when a rule has to be split. */
+/** Characters of a list, if it has more than one value: what is in several can be cut into several rules. */
+const listMax = 300;
+
 function lists(name: string, values: readonly string[]): readonly string[] {
-  const perList = 10;
-  return Array.from({ length: Math.ceil(values.length / perList) }, (_, i) => {
-    const some = values.slice(i * perList, (i + 1) * perList);
-    return some.length === 1 ? `${name} = ${some[0]}` : `${name} IN (${some.join(", ")})`;
-  });
+  const all: string[][] = [];
+  for (const value of values) {
+    const last = all.at(-1);
+    if (last && last.join(", ").length + value.length < listMax) last.push(value);
+    else all.push([value]);
+  }
+  return all.map((some) => (some.length === 1 ? `${name} = ${some[0]}` : `${name} IN (${some.join(", ")})`));
 }
 
 /** Tagged texts hold no quote. */

@@ -51,7 +51,7 @@ test("fields that differ in case or underscores only are told apart where proper
 });
 
 test("a long list is cut into rules of 1,024 characters, and each value is in one of them", () => {
-  const skus = Array.from({ length: 100 }, (_, i) => `v${i}`);
+  const skus = Array.from({ length: 60 }, (_, i) => `ABCDEF${i}`);
   const { rules, exact } = rulesOf(on(added, { sku: skus }));
   expect(exact).toBe(true);
   expect(rules.length).toBeGreaterThan(1);
@@ -66,6 +66,18 @@ test("a long list is cut into rules of 1,024 characters, and each value is in on
     const branches = rule.split(" OR (").filter((part) => part.includes("data_sku"));
     expect(branches.every((part) => part.includes("type = 'cart.added'"))).toBe(true);
   }
+});
+
+test("a list of long values is cut as well, instead of being left to the receiver", () => {
+  const skus = Array.from({ length: 6 }, (_, i) => `${i}${"X".repeat(120)}`);
+  const { rules, exact } = rulesOf(on(added, { sku: skus }));
+  expect(exact).toBe(true);
+  expect(rules.every(({ length }) => length <= 1_024)).toBe(true);
+  for (const sku of skus)
+    expect(
+      rules.filter((rule) => rule.includes(`'s${sku}'`)),
+      sku,
+    ).toHaveLength(1);
 });
 
 test("a value, or a list of what is not wanted, that no rule has room for is left to the receiver, who is told", () => {
