@@ -58,7 +58,7 @@ test("a long list is cut into rules of 1,024 characters, and each value is in on
   expect(rules.every(({ length }) => length <= 1_024)).toBe(true);
   for (const sku of skus)
     expect(
-      rules.filter((rule) => rule.includes(`'s${sku}'`)),
+      rules.filter((rule) => rule.includes(`'s${plain(sku)}'`)),
       sku,
     ).toHaveLength(1);
   // Each part of the list is of that type.
@@ -75,7 +75,7 @@ test("a list of long values is cut as well, instead of being left to the receive
   expect(rules.every(({ length }) => length <= 1_024)).toBe(true);
   for (const sku of skus)
     expect(
-      rules.filter((rule) => rule.includes(`'s${sku}'`)),
+      rules.filter((rule) => rule.includes(`'s${plain(sku)}'`)),
       sku,
     ).toHaveLength(1);
 });
