@@ -1,6 +1,6 @@
 import { deepEqual } from "node:assert/strict";
 import type { DeadLetter } from "../../core/delivery/port.ts";
-import { holdfast, type Holdfast } from "../../core/app.ts";
+import { holdfast, type App, type Holdfast } from "../../core/app.ts";
 import { accept, reject } from "../../core/entity/decision.ts";
 import type { Schema } from "../../core/entity/schema.ts";
 import type { Entity, EntityRef, EntitySpec, Principal } from "../../core/entity/types.ts";
@@ -167,6 +167,12 @@ export const diaries: Subscription<Services> = h.subscription("diaries", {
     await call(diary, event.subject).note({ what: `${event.version}:${event.data.n}` });
   },
 });
+
+/** What adds numbers up, over all counters. */
+export const summing: App<unknown, Services> = h.app({ entities: [counter, total], subscriptions: [totals] });
+
+/** What notes each event of each counter. */
+export const noting: App<unknown, Services> = h.app({ entities: [counter, diary], subscriptions: [diaries] });
 
 export function newServices(act: Services["act"] = () => {}): Services {
   return { seen: [], act };

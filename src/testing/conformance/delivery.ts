@@ -1,8 +1,11 @@
 import type { DeliveryCase } from "./delivery-case.ts";
+import { crashCases } from "./delivery-crashes.ts";
 import { entityCases } from "./delivery-entities.ts";
 import { faultCases } from "./delivery-faults.ts";
 import { handlerCases } from "./delivery-handlers.ts";
+import { leaseCases } from "./delivery-leases.ts";
 import { queueCases } from "./delivery-queues.ts";
+import { streamCases } from "./delivery-streams.ts";
 import { subscriptionCases } from "./delivery-subscriptions.ts";
 
 export type { DeliveryCase, DeliveryContext, DeliveryNeed, DeliveryStart } from "./delivery-case.ts";
@@ -14,8 +17,11 @@ export type { DeliveryCase, DeliveryContext, DeliveryNeed, DeliveryStart } from 
  */
 export const deliveryConformance: readonly DeliveryCase[] = [
   ...subscriptionCases,
+  ...leaseCases,
+  ...streamCases,
   ...handlerCases,
   ...entityCases,
   ...queueCases,
+  ...crashCases,
   ...faultCases,
 ];

@@ -96,3 +96,8 @@ export async function bury(store: DeliveryStore, name = "m"): Promise<number> {
 
 export const names = (messages: readonly QueuedMessage[]): readonly (string | undefined)[] =>
   messages.map(({ name }) => name);
+
+/** A timer that is armed. */
+export function arm(due: number, sequence: number, name = "later", stream: StreamId = cart): Change {
+  return { kind: "arm", name, stream, due, sequence, now };
+}

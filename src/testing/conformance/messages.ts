@@ -1,4 +1,5 @@
 import type { MessageStoreCase } from "./delivery-case.ts";
+import { buryCases } from "./messages-bury.ts";
 import { deadCases } from "./messages-dead.ts";
 import { dueCases } from "./messages-due.ts";
 import { recordsCases } from "./messages-records.ts";
@@ -16,6 +17,7 @@ export const messageStoreConformance: readonly MessageStoreCase[] = [
   ...recordsCases,
   ...takeCases,
   ...settleCases,
+  ...buryCases,
   ...dueCases,
   ...deadCases,
 ];
