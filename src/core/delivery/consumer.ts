@@ -1,7 +1,6 @@
 import type { Journal, StreamId } from "../journal/port.ts";
 import type { System } from "../runtime/system.ts";
 import { createCursor } from "./cursor.ts";
-import { isTombstone } from "./events.ts";
 import { createLanes, type Lane } from "./lanes.ts";
 import {
   batchMax,
@@ -17,6 +16,7 @@ import {
 } from "./limits.ts";
 import type { Change, MessageStore, PositionedRecord, StoreListener, Taken } from "./port.ts";
 import { createProgress, leaseMs } from "./progress.ts";
+import { lookAt } from "./seen.ts";
 import { createServing } from "./serve.ts";
 import type { ConsumerSpec } from "./spec.ts";
 
@@ -42,14 +42,6 @@ export interface Consumer {
 
 const nothing: readonly never[] = [];
 const stopped = "the consumer is somebody else's, or closes";
-
-/** What a consumer sees in a record. */
-interface Seen {
-  readonly picked: readonly number[];
-  readonly absorbed: readonly Change[];
-  /** The stream is erased. */
-  readonly ends: boolean;
-}
 
 /**
  * One consumer in one process. One process at a time owns it, by a lease: it reads the journal in commit order, runs
@@ -257,7 +249,7 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
 
   /** False if there is something to do and the consumer is not ours. */
   function pickFrom(positioned: PositionedRecord): boolean {
-    const { picked, absorbed, ends } = lookAt(positioned);
+    const { picked, absorbed, ends } = lookAt(spec, positioned, log);
     if (ends) dropWhatWaits(positioned.stream);
     if (picked.length + absorbed.length > 0) {
       if (!progress.isOwner()) return false;
@@ -275,18 +267,6 @@ export function createConsumer(spec: ConsumerSpec, { store, journal, system }: C
   function dropWhatWaits(stream: StreamId): void {
     const lane = lanes.find(stream);
     for (const { ticket } of lane?.items.splice(lane.state === "running" ? 1 : 0) ?? []) cursor.end(ticket);
-  }
-
-  /** What it wants of a record. One that cannot be read stops nobody: as an item of work it becomes a dead letter. */
-  function lookAt(positioned: PositionedRecord): Seen {
-    try {
-      const picked = spec.pick?.(positioned) ?? nothing;
-      return { picked, absorbed: spec.absorb?.(positioned) ?? nothing, ends: isTombstone(positioned.record) };
-    } catch (error) {
-      const { stream, position } = positioned;
-      log.error({ consumer: name, stream, position, error }, `${name} cannot read a record`);
-      return { picked: spec.pick ? [1] : nothing, absorbed: nothing, ends: false };
-    }
   }
 
   async function endIfOver(): Promise<void> {

@@ -68,13 +68,16 @@ export function upcast(definition: EventDefinition, event: StoredEvent): JsonVal
   return current;
 }
 
-function stored(event: StoredEvent): JsonValue {
-  const { type, data } = event;
+/** The event's data, normalised: once for all who ask. It is decoded once; each subscription, fold and reader comes by here. */
+function stored(event: { -readonly [K in keyof StoredEvent]: StoredEvent[K] }): JsonValue {
+  const normal = readData(event);
+  if (!Object.isFrozen(event)) event.data = normal;
+  return normal;
+}
+
+function readData({ type, data }: StoredEvent): JsonValue {
   try {
-    const normal = normalise(data, type);
-    // For the next who asks: an event is decoded once, and each subscription, fold and reader comes by here.
-    if (normal !== data) (event as { data: JsonValue }).data = normal;
-    return normal;
+    return normalise(data, type);
   } catch (cause) {
     throw new HoldfastError(
       "journal-corrupt",
