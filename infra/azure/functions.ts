@@ -83,18 +83,14 @@ export function createFunctions(options: DeploymentOptions, storage: Storage, { 
 
 /** Sorted by name. None of them is a secret. */
 function settingsOf(
-  { plan, prefix = "", environment = {} }: DeploymentOptions,
+  { prefix = "", environment = {} }: DeploymentOptions,
   namespace: Made,
   insights: Made,
 ): readonly { readonly name: string; readonly value: string }[] {
-  const longest = timeSpan(plan.functionSeconds);
   const settings = {
     ...Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, literal(value)])),
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: "Authorization=AAD",
     APPLICATIONINSIGHTS_CONNECTION_STRING: `[${reference(insights)}.ConnectionString]`,
-    // They take the place of what host.json says: how long depends on the app.
-    AzureFunctionsJobHost__functionTimeout: longest,
-    AzureFunctionsJobHost__extensions__serviceBus__maxAutoLockRenewalDuration: longest,
     AzureWebJobsStorage__accountName: "[variables('storage')]",
     HOLDFAST_TABLE: tableName,
     HOLDFAST_TABLE_URL: tableUrl,
@@ -112,10 +108,4 @@ export const tableUrl = "[concat('https://', variables('storage'), '.table.', en
 /** `shop-abc.servicebus.windows.net`: of each cloud its own, which only the namespace itself tells. */
 export function hostOf(namespace: Made): string {
   return `[replace(replace(${reference(namespace)}.serviceBusEndpoint, 'https://', ''), ':443/', '')]`;
-}
-
-/** `00:05:00` */
-function timeSpan(seconds: number): string {
-  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return parts.map((part) => String(part).padStart(2, "0")).join(":");
 }

@@ -6,7 +6,7 @@ import type { Journal } from "../../core/journal/port.ts";
 import type { Limits } from "../../core/runtime/limits.ts";
 import { createRuntime, type Runtime } from "../../core/runtime/runtime.ts";
 import type { System } from "../../core/runtime/system.ts";
-import { createCached } from "./cached.ts";
+import { createCached } from "../../core/runtime/cached.ts";
 import type { ChangeVisibility } from "./queue/visibility.ts";
 
 /** The running app of one Lambda container. */

@@ -7,7 +7,7 @@ import type { Telemetry } from "../../core/runtime/telemetry.ts";
 import { createDynamoJournal } from "../dynamodb/journal.ts";
 import { createContainer, type Container } from "./container.ts";
 import { readEnvironment } from "./environment.ts";
-import { createJsonLogger } from "./logger.ts";
+import { createJsonLogger } from "../../core/runtime/json-logger.ts";
 
 export interface DeploymentOptions<Services> {
   /** What `prepare` and handlers get, or what makes it at the container's first use; made anew where that failed. */

@@ -13,7 +13,7 @@ export type {
 export type { HttpHandler } from "./http/handler.ts";
 export { createHttpHandler } from "./http/handler.ts";
 export type { HttpHandlerOptions } from "./http/options.ts";
-export { createJsonLogger } from "./logger.ts";
+export { createJsonLogger } from "../../core/runtime/json-logger.ts";
 export type { Middleware } from "./middlewares.ts";
 export {
   holdfastContext,
@@ -22,7 +22,8 @@ export {
   holdfastFlush,
   holdfastLog,
 } from "./middlewares.ts";
-export type { LambdaAuthenticate, PrincipalMap } from "./principals.ts";
+export type { PrincipalMap } from "../../http/principal-map.ts";
+export type { LambdaAuthenticate } from "./principals.ts";
 export { iamPrincipal, jwtPrincipal, lambdaPrincipal } from "./principals.ts";
 export type { BatchAnswer, Queue, QueueEvent, QueueRecord } from "./queue/event.ts";
 export type { QueueHandler, QueueHandlerOptions } from "./queue/handler.ts";

@@ -57,8 +57,6 @@ export interface AzurePlan {
   readonly subscriptions: readonly PlannedSubscription[];
   readonly queues: readonly PlannedQueue[];
   readonly timers: readonly PlannedTimer[];
-  /** How long a function may take: twice the longest handler, since of a session one is handled after the other. 300 to 1,802. */
-  readonly functionSeconds: number;
 }
 
 /**
@@ -120,7 +118,6 @@ export function azurePlan(app: App): AzurePlan {
     timers: [...app.timers.values()]
       .map(({ name: timer, cron, zone }) => ({ timer, cron, zone }))
       .toSorted((a, b) => (a.timer < b.timer ? -1 : 1)),
-    functionSeconds: Math.max(300, 2 * secondsOf(Math.max(...timeouts.values()))),
   };
 }
 

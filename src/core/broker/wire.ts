@@ -69,6 +69,11 @@ export function timerBody({ stream, name }: TimerMessage): string {
   return JSON.stringify({ ...address(stream), timer: name });
 }
 
+/** A schedule has fired for that time. */
+export function firedBody(timer: string, at: number): string {
+  return JSON.stringify({ timer, at });
+}
+
 export function tickMessageBody(timer: string, tick: number): string {
   return JSON.stringify({ timer, at: tick, tick: true });
 }

@@ -5,7 +5,7 @@ import { filterPolicies } from "holdfast/aws/sns-sqs";
 import { afterAll, describe, expect, test } from "vitest";
 import app from "../../../functions/app.ts";
 import { plan } from "../../../functions/aws/plan.ts";
-import { createJsonLogger } from "../../../src/aws/lambda/logger.ts";
+import { createJsonLogger } from "../../../src/core/runtime/json-logger.ts";
 import { checkName } from "../../../infra/aws/options.ts";
 import { synthesise } from "../../../infra/aws/stack.ts";
 

@@ -203,7 +203,6 @@ describe("the template of the shop on Azure", () => {
     expect([...settings.keys()]).toEqual([...settings.keys()].toSorted());
     expect(Object.fromEntries(settings)).toMatchObject({
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING: "Authorization=AAD",
-      AzureFunctionsJobHost__functionTimeout: "00:05:00",
       AzureWebJobsStorage__accountName: "[variables('storage')]",
       HOLDFAST_LOG: "info",
       HOLDFAST_SERVICEBUS__fullyQualifiedNamespace: expect.stringContaining("serviceBusEndpoint") as string,

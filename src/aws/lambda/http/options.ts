@@ -1,6 +1,7 @@
 import type { App } from "../../../core/app.ts";
 import { HoldfastError } from "../../../core/errors.ts";
 import { httpSettings, type HttpOptions } from "../../../http/options.ts";
+import { checkOpen } from "../../../http/open.ts";
 import type { LambdaAuthenticate } from "../principals.ts";
 import type { PathOptions } from "./path.ts";
 import { LambdaResponse } from "./response.ts";
@@ -32,19 +33,10 @@ export function checkedHttpOptions(app: App, options: HttpHandlerOptions): HttpO
   }
   if (path !== "encoded" && path !== "decoded")
     throw invalid(`path is ${JSON.stringify(path)}; it is encoded or decoded.`);
-  checkOpen(app, options.public === true);
+  checkOpen(app, options.public === true, "http handler");
   const checked = { requestTimeoutMs, ...http, live: false, Response: LambdaResponse };
   httpSettings(checked);
   return checked;
-}
-
-function checkOpen(app: App, isPublic: boolean): void {
-  const open = [...app.entities.values()].filter(({ authorize }) => !authorize).map(({ name }) => name);
-  if (isPublic || open.length === 0) return;
-  const names = open.toSorted().join(", ");
-  throw invalid(
-    `Nobody is asked who may use ${names}: declare authorize for each of them, or start the http handler with public: true, which lets everybody who reaches the function do everything with them.`,
-  );
 }
 
 function invalid(message: string): HoldfastError {

@@ -6,7 +6,7 @@ import { HoldfastError } from "../../../core/errors.ts";
 import { within } from "../../../http/deadline.ts";
 import { consumersOf } from "../../../core/broker/groups.ts";
 import { queueName } from "../../sns-sqs/names.ts";
-import { createCached } from "../cached.ts";
+import { createCached } from "../../../core/runtime/cached.ts";
 import { begin, type Container } from "../container.ts";
 import { holdfastFlush, holdfastLog } from "../middlewares.ts";
 import { messageOf, readQueueEvent, type BatchAnswer, type Queue, type QueueEvent } from "./event.ts";

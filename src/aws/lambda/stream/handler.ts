@@ -3,7 +3,7 @@ import type { Context as LambdaContext } from "aws-lambda";
 import type { Committed } from "../../../core/broker/outbox.ts";
 import { createRelay } from "../../../core/broker/relay.ts";
 import { within } from "../../../http/deadline.ts";
-import { createCached } from "../cached.ts";
+import { createCached } from "../../../core/runtime/cached.ts";
 import { begin, type Container } from "../container.ts";
 import { holdfastFlush, holdfastLog } from "../middlewares.ts";
 import type { BatchAnswer } from "../queue/event.ts";

@@ -1,5 +1,5 @@
-import { HoldfastError } from "../../core/errors.ts";
-import { isoTime, type Logger } from "../../core/runtime/system.ts";
+import { HoldfastError } from "../errors.ts";
+import { isoTime, type Logger } from "./system.ts";
 
 const levels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 type Level = (typeof levels)[number];

@@ -1,0 +1,81 @@
+import { isOrdered } from "../../core/broker/groups.ts";
+import type { Message, Outcome, QueueConsumer } from "../../core/broker/receive.ts";
+import { HoldfastError } from "../../core/errors.ts";
+import type { System } from "../../core/runtime/system.ts";
+import type { Instance } from "./instance.ts";
+import { isText, messageOf, retryAttribute, type Metadata } from "./message.ts";
+
+/** Handles one message of a trigger. Resolves when it is done with; where it rejects, the host gives it back. */
+export type HandOut = (body: unknown, metadata: Metadata | undefined) => Promise<void>;
+
+/**
+ * For how long a message is kept and tried again, milliseconds. Its session waits with it, so the order stays; after that
+ * it goes back to the head of its session, for whoever has a hand free.
+ */
+const keptMs = 300_000;
+
+/**
+ * What a function may take, milliseconds, `functionTimeout` of host.json: a message is kept for `keptMs`, waits for its next
+ * attempt, 5 minutes at most, and an attempt takes 15 minutes at most.
+ */
+export const functionMs = 1_800_000;
+
+/** In a queue without an order, a message that is to wait for longer than this does so as a copy, milliseconds. */
+const waitMs = 2_000;
+
+/** @throws HoldfastError of the function that it returns: `malformed-event`, `message-returned` */
+export function createHandOut(
+  consumer: string,
+  queue: QueueConsumer,
+  { receive, bus }: Pick<Instance, "receive" | "bus">,
+  system: System,
+): HandOut {
+  const ordered = isOrdered(consumer);
+  const noText: QueueConsumer = {
+    ...queue,
+    read() {
+      throw new HoldfastError("malformed-message", "The message is not UTF-8.");
+    },
+  };
+
+  async function attempt(message: Message, of: QueueConsumer): Promise<Outcome> {
+    const [outcome] = await receive(consumer, [message], of, system.now() + functionMs - keptMs);
+    return outcome ?? { kind: "done" };
+  }
+
+  /**
+   * Puts it into the queue once more, for later. Where the process dies behind that, both are there, and have the effects
+   * of one. False where the broker does not take it.
+   */
+  async function sendCopy({ id, body, attributes }: Message, delayMs: number): Promise<boolean> {
+    const named = { ...attributes, [retryAttribute]: id };
+    const copy = { id: system.newId(), body, attributes: named, notBefore: system.now() + delayMs };
+    const [error] = await bus.send(consumer, [copy]);
+    if (error) system.log.warn({ consumer, message: id, error }, "a message waits here, since its queue takes no copy");
+    return error === undefined;
+  }
+
+  return async (body, metadata) => {
+    const began = system.now();
+    let message = messageOf(body, metadata, began);
+    const of = Buffer.isBuffer(body) && !isText(body) ? noText : queue;
+    for (;;) {
+      const outcome = await attempt(message, of);
+      if (outcome.kind === "done") return;
+      const { delayMs } = outcome;
+      if (!ordered && delayMs > waitMs && (await sendCopy(message, delayMs))) return;
+      await new Promise<void>((resolve) => void system.after(delayMs, resolve));
+      // Behind the wait: whoever gets it next tries it at once.
+      if (system.now() - began >= keptMs) throw returned(consumer, message.id);
+      message = { ...message, receives: message.receives + 1 };
+    }
+  };
+}
+
+function returned(consumer: string, id: string): HoldfastError {
+  return new HoldfastError(
+    "message-returned",
+    `Message "${id}" of ${consumer} goes back to its queue: it has failed for ${keptMs / 60_000} minutes. It is tried again at once.`,
+    { retry: "later" },
+  );
+}
