@@ -9,3 +9,8 @@ export class CliError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** What was thrown, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

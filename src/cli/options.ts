@@ -57,26 +57,49 @@ export interface DataOptions {
 }
 
 /** Where things are stored. */
-const targets = ["local", "aws"] as const;
+const targets = ["local", "aws", "azure"] as const;
 export type Target = (typeof targets)[number];
 
 function targetOf(value: string, previous: Target): Target {
   if (value === "") return previous;
   const target = targets.find((each) => each === value);
   if (target) return target;
-  throw new InvalidArgumentError(`There are ${targets.join(" and ")}.`);
+  throw new InvalidArgumentError(`There are ${targets.slice(0, -1).join(", ")} and ${targets.at(-1)}.`);
 }
 
-const targetOption = new Option("--target <name>", "where things are stored: local or aws")
+const targetOption = new Option("--target <name>", "where things are stored: local, aws or azure")
   .env("HOLDFAST_TARGET")
   .default("local" satisfies Target)
   .argParser(targetOf);
 
-const tableOption = new Option("--table <name>", "the DynamoDB table (aws)").env("HOLDFAST_TABLE");
-const queuesOption = new Option("--queues <prefix>", "what the URLs of all queues begin with (aws)").env(
-  "HOLDFAST_QUEUES",
+const tableOption = new Option("--table <name>", "the journal's table (aws; azure, default there: journal)").env(
+  "HOLDFAST_TABLE",
 );
+const tableUrlOption = new Option("--table-url <url>", "the address of the storage account's tables (azure)").env(
+  "HOLDFAST_TABLE_URL",
+);
+/** Of commands that fill queues. */
+const brokerOptions: readonly Option[] = [
+  new Option("--queues <prefix>", "what the URLs of all queues begin with (aws)").env("HOLDFAST_QUEUES"),
+  new Option("--service-bus <host>", "the host name of the Service Bus namespace (azure)").env(
+    "HOLDFAST_SERVICEBUS__fullyQualifiedNamespace",
+  ),
+  new Option("--prefix <text>", "what the names of topic and queues begin with (azure)").env("HOLDFAST_PREFIX"),
+];
 export const topicOption: Option = new Option("--topic <arn>", "the SNS FIFO topic (aws)").env("HOLDFAST_TOPIC");
+
+/** Of which targets an option is; those that are not here are of all. */
+const targetsOf: { readonly [option: string]: readonly Target[] } = {
+  data: ["local"],
+  table: ["aws", "azure"],
+  queues: ["aws"],
+  topic: ["aws"],
+  now: ["aws"],
+  tableUrl: ["azure"],
+  serviceBus: ["azure"],
+  prefix: ["azure"],
+  created: ["azure"],
+};
 
 /** What finds the place where things are stored. An empty text is none: a variable that was set to nothing. */
 export interface TargetOptions extends DataOptions {
@@ -84,12 +107,17 @@ export interface TargetOptions extends DataOptions {
   readonly table?: string;
   readonly queues?: string;
   readonly topic?: string;
+  readonly tableUrl?: string;
+  readonly serviceBus?: string;
+  readonly prefix?: string;
 }
 
 /** Adds the options of commands that read the journal; `sends`: and those of commands that fill queues. */
 export function withTarget(command: Command, sends?: "sends"): Command {
-  command.addOption(dataOption).addOption(targetOption).addOption(tableOption);
-  return sends ? command.addOption(queuesOption) : command;
+  for (const option of [dataOption, targetOption, tableOption, tableUrlOption, ...(sends ? brokerOptions : [])]) {
+    command.addOption(option);
+  }
+  return command;
 }
 
 /**
@@ -97,12 +125,17 @@ export function withTarget(command: Command, sends?: "sends"): Command {
  * @throws CliError
  */
 export function checkTarget(command: Command): void {
-  const target: unknown = command.getOptionValue("target");
-  const foreign = target === "aws" ? ["data"] : target === "local" ? ["table", "queues", "topic"] : [];
-  for (const name of foreign) {
-    if (command.getOptionValueSource(name) !== "cli") continue;
-    const other = target === "aws" ? "local" : "aws";
-    throw new CliError(`--${name} is of the target ${other}, and the target is ${target}. Say --target ${other}.`, 2);
+  const target = targets.find((each) => each === command.getOptionValue("target"));
+  if (target === undefined) return;
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const own = targetsOf[name] ?? targets;
+    if (own.includes(target) || command.getOptionValueSource(name) !== "cli") continue;
+    const are = own.length === 1 ? "target" : "targets";
+    throw new CliError(
+      `${option.long} is of the ${are} ${own.join(" and ")}, and the target is ${target}. Say --target ${own.join(" or ")}.`,
+      2,
+    );
   }
 }
 

@@ -1,7 +1,6 @@
 import type { TokenCredential } from "@azure/identity";
 import type { TableClient } from "@azure/data-tables";
 import type { ServiceBusClient } from "@azure/service-bus";
-import { HoldfastError } from "../../core/errors.ts";
 import type { Access, Environment } from "./environment.ts";
 
 /** Clients of both services; whoever has asked for them closes them. */
@@ -10,39 +9,38 @@ export interface Clients {
   readonly serviceBus: ServiceBusClient;
 }
 
+/** Who asks: made, and its package loaded, only where a place has no connection string. */
+export type Identity = () => Promise<TokenCredential>;
+
 /**
  * Clients as the environment says: with the identity of the function app, or of whoever is logged in (`az login`), or by
  * connection strings.
  */
 export async function openClients({ tables, table, serviceBus }: Environment): Promise<Clients> {
-  const [{ TableClient }, { ServiceBusClient }] = await Promise.all([
-    import("@azure/data-tables"),
-    import("@azure/service-bus"),
-  ]);
-  const credential = await credentialFor(tables, serviceBus);
-  return {
-    tables:
-      "url" in tables
-        ? new TableClient(tables.url, table, credential())
-        : // What is not encrypted does not leave the machine: emulators.
-          TableClient.fromConnectionString(tables.connection, table, { allowInsecureConnection: isLoopback(tables) }),
-    serviceBus:
-      "url" in serviceBus
-        ? new ServiceBusClient(serviceBus.url, credential())
-        : new ServiceBusClient(serviceBus.connection),
-  };
+  const identity = createIdentity();
+  const [client, messages] = await Promise.all([openTable(tables, table, identity), openServiceBus(serviceBus, identity)]);
+  return { tables: client, serviceBus: messages };
 }
 
-/** Loaded only where an identity is needed. */
-async function credentialFor(...places: readonly Access[]): Promise<() => TokenCredential> {
-  if (places.every((place) => "connection" in place)) {
-    return () => {
-      throw new HoldfastError("internal", "A connection string needs no identity.");
-    };
-  }
-  const { DefaultAzureCredential } = await import("@azure/identity");
-  const credential = new DefaultAzureCredential();
-  return () => credential;
+/** The function app's own, or that of whoever is logged in; one for all that ask. */
+export function createIdentity(): Identity {
+  let made: Promise<TokenCredential> | undefined;
+  return () => (made ??= import("@azure/identity").then(({ DefaultAzureCredential }) => new DefaultAzureCredential()));
+}
+
+/** A client of the table. Nothing is asked yet. */
+export async function openTable(access: Access, table: string, identity: Identity): Promise<TableClient> {
+  const { TableClient } = await import("@azure/data-tables");
+  if ("url" in access) return new TableClient(access.url, table, await identity());
+  // What is not encrypted does not leave the machine: emulators.
+  return TableClient.fromConnectionString(access.connection, table, { allowInsecureConnection: isLoopback(access) });
+}
+
+/** A client of the namespace; it connects at the first use. */
+export async function openServiceBus(access: Access, identity: Identity): Promise<ServiceBusClient> {
+  const { ServiceBusClient } = await import("@azure/service-bus");
+  if ("url" in access) return new ServiceBusClient(access.url, await identity());
+  return new ServiceBusClient(access.connection);
 }
 
 function isLoopback({ connection }: { readonly connection: string }): boolean {

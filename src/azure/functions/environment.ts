@@ -19,8 +19,15 @@ export const connectionName = "HOLDFAST_SERVICEBUS";
 
 export type Variables = { readonly [name: string]: string | undefined };
 
-/** Either of two variables has to be there. Source: the forms of both services' addresses and connection strings. */
-const places = {
+/** Where something is: either of two variables has to be there, of that form. */
+export interface Place {
+  readonly holds: string;
+  readonly url: readonly [variable: string, form: RegExp];
+  readonly connection: readonly [variable: string, form: RegExp];
+}
+
+/** Source: the forms of both services' addresses and connection strings. */
+export const places: { readonly tables: Place; readonly serviceBus: Place } = {
   tables: {
     holds: "the address of the storage account's tables, e.g. https://shop.table.core.windows.net",
     url: ["HOLDFAST_TABLE_URL", /^https:\/\/[\w.-]+(?:\/[\w.-]+)*\/?$/],
@@ -31,7 +38,7 @@ const places = {
     url: [`${connectionName}__fullyQualifiedNamespace`, /^[\w.-]+$/],
     connection: [connectionName, /(?:^|;)Endpoint=sb:\/\//i],
   },
-} as const;
+};
 
 /** What each of the others holds; all may be left out. */
 const others = [
@@ -51,7 +58,7 @@ const others = [
 export function readEnvironment(env: Variables): Environment {
   const problems: string[] = [];
 
-  function access({ holds, url, connection }: (typeof places)[keyof typeof places]): Access {
+  function access({ holds, url, connection }: Place): Access {
     const [urlName, urlForm] = url;
     const [connectionVariable, connectionForm] = connection;
     const [address, text] = [env[urlName], env[connectionVariable]];

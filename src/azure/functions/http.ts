@@ -1,8 +1,10 @@
 import type { HttpRequest, HttpResponseInit } from "@azure/functions";
 import { HoldfastError } from "../../core/errors.ts";
+import { readCorrelation } from "../../core/runtime/telemetry.ts";
 import type { System } from "../../core/runtime/system.ts";
 import { errorAnswer } from "../../http/answer.ts";
 import type { Http } from "../../http/create-http.ts";
+import { publicError } from "../../http/status.ts";
 import { securityHeaders } from "../../http/security-headers.ts";
 
 /** The route of the one function that answers all requests, and the name of what it catches. */
@@ -28,7 +30,8 @@ export async function answerHttp(
     const response = await fetch(request as unknown as Request, { target });
     return { status: response.status, headers: response.headers as never, body: response.body as never };
   } catch (error) {
-    const correlation = request.headers.get("x-correlation-id") ?? system.newId();
+    const correlation = readCorrelation(request.headers.get("x-correlation-id") ?? undefined) ?? system.newId();
+    if (publicError(error).unexpected) system.log.error({ correlation, error }, "the request failed unexpectedly");
     const { status, headers, body } = errorAnswer(error, correlation);
     return { status, headers: { ...headers, "X-Correlation-Id": correlation, ...securityHeaders }, body: String(body) };
   }
@@ -47,9 +50,13 @@ function targetOf({ url, params }: HttpRequest): string {
   return `${pathname}${search}`;
 }
 
+/** As the host has decoded it: a slash that was encoded stays so. */
 function decoded(pathname: string): string | undefined {
   try {
-    return decodeURIComponent(pathname);
+    return pathname
+      .split(/(%2f)/i)
+      .map((part) => (/^%2f$/i.test(part) ? part : decodeURIComponent(part)))
+      .join("");
   } catch {
     return undefined;
   }

@@ -4,8 +4,9 @@ import type { ScheduleOptions } from "../../aws/sns-sqs/index.ts";
 import type { App } from "../../core/app.ts";
 import type { Bus } from "../../core/broker/bus.ts";
 import type { System } from "../../core/runtime/system.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, messageOf } from "../cli-error.ts";
 import type { TargetOptions } from "../options.ts";
+import { loaded } from "./packages.ts";
 
 /** What the commands use of AWS, loaded when they do: who has no AWS SDK never loads it. */
 export interface AwsClients {
@@ -17,12 +18,13 @@ export interface AwsClients {
   destroy(): void;
 }
 
+const sdk = { target: "aws", name: "the AWS SDK", scope: /@(?:aws-sdk|smithy)\// };
 const journalPackages = ["@aws-sdk/client-dynamodb"];
 const busPackages = ["@aws-sdk/client-sns", "@aws-sdk/client-sqs", "@aws-sdk/client-scheduler"];
 
 /** Clients with the user's own credentials, as the SDK finds them: environment, profile, single sign-on. */
 export async function awsClients(options: TargetOptions, system: System): Promise<AwsClients> {
-  const { DynamoDBClient } = await loaded(journalPackages, () => import("@aws-sdk/client-dynamodb"));
+  const { DynamoDBClient } = await loaded(sdk, journalPackages, () => import("@aws-sdk/client-dynamodb"));
   const dynamo = new DynamoDBClient({});
   await checkConfig(dynamo);
   const made: { destroy(): void }[] = [dynamo];
@@ -43,7 +45,7 @@ export async function awsClients(options: TargetOptions, system: System): Promis
     if (app && !topic) {
       throw new CliError("Name the topic: --topic <arn>, or HOLDFAST_TOPIC, is the ARN of the SNS FIFO topic.", 2);
     }
-    const [{ SNSClient }, { SQSClient }, { SchedulerClient }, { createSnsSqsBus }] = await loaded(busPackages, () =>
+    const [{ SNSClient }, { SQSClient }, { SchedulerClient }, { createSnsSqsBus }] = await loaded(sdk, busPackages, () =>
       Promise.all([
         import("@aws-sdk/client-sns"),
         import("@aws-sdk/client-sqs"),
@@ -70,7 +72,7 @@ export async function awsClients(options: TargetOptions, system: System): Promis
     bus: (app) => (bus ??= createBus(app)),
     async queueCreated(consumer) {
       const QueueUrl = `${queuesOf()}${queueName(consumer)}`;
-      const { GetQueueAttributesCommand, SQSClient } = await loaded(busPackages, () => import("@aws-sdk/client-sqs"));
+      const { GetQueueAttributesCommand, SQSClient } = await loaded(sdk, busPackages, () => import("@aws-sdk/client-sqs"));
       const sqs = new SQSClient({});
       made.push(sqs);
       const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["CreatedTimestamp"] });
@@ -105,19 +107,4 @@ async function checkConfig({ config }: DynamoDBClient): Promise<void> {
       2,
     );
   });
-}
-
-/** @throws CliError where one of the packages is not installed */
-async function loaded<T>(packages: readonly string[], load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    const isAbsent = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
-    if (!isAbsent || !/@(?:aws-sdk|smithy)\//.test(error.message)) throw error;
-    throw new CliError(`--target aws needs the AWS SDK, which is not installed: npm i ${packages.join(" ")}`, 2);
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
