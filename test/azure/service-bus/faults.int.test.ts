@@ -35,6 +35,18 @@ test("a broker that is too busy is told as such, for each message of the batch",
   expect(results.map(said)).toEqual(["overloaded, later", "overloaded, later"]);
 });
 
+test.each([
+  ["amqp:unauthorized-access", "bus-failed, later", "roles"],
+  ["amqp:link:message-size-exceeded", "message-too-large, never", "refuses a message"],
+  ["com.microsoft:entity-disabled", "bus-unavailable, never", "cannot be sent to"],
+  ["com.microsoft:timeout", "bus-failed, later", "may or may not be there"],
+])("a broker that says %s: %s", async (condition, expected, text) => {
+  const { bus, broker } = await open(({ kind }) => (kind === "send" ? { refuse: condition } : undefined));
+  const [error] = await bus.send("queue:work", [parcelOf("a")]);
+  expect([said(error), error?.message]).toEqual([expected, expect.stringContaining(text)]);
+  expect(broker.messages("queue-work")).toEqual([]);
+});
+
 test("an answer that is lost leaves it open whether a message is there, and it is", async () => {
   const { bus, broker } = await open(({ kind }) => (kind === "send" ? "drop-reply" : undefined), 300);
   const [error] = await bus.send("queue:work", [parcelOf("a")]);
