@@ -29,7 +29,7 @@ export interface CliOptions {
   readonly input?: string | Buffer;
 }
 
-const settings = /^(?:NODE_OPTIONS$|PORT$|HOLDFAST_|AWS_)/;
+const settings = /^(?:NODE_OPTIONS$|PORT$|HOLDFAST_|AWS_|AZURE_)/;
 
 /** Starts the CLI from its sources, without any settings of whoever runs the tests. */
 export function startCli(

@@ -112,3 +112,18 @@ test("neither inputs nor keys nor tokens nor answers are logged", async () => {
   for (const secret of ["token-77", "key-77", "secret-77", "123454321", "987656789"])
     expect(text).not.toContain(secret);
 });
+
+test("what is refused for want of room is one line a second, not one for each request", async () => {
+  const fixture = createFixture({ limits: { requestsMax: 1 } });
+  const slow = fixture.send("POST", "/api/box/b1/put", { json: { value: 1 } });
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => fixture.send("POST", "/api/box/b1/put", { json: { value: 1 } })),
+  );
+  await slow;
+  expect(answers.filter(({ status }) => status === 503).length).toBeGreaterThan(10);
+  const of = (level: string): number => fixture.log.filter((line) => line.level === level).length;
+  expect([of("warn"), of("info"), of("error")]).toEqual([1, 0, 0]);
+  expect(fixture.log.find(({ level }) => level === "warn")).toMatchObject({
+    message: "too much to do: requests are refused",
+  });
+});

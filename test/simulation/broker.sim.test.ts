@@ -1,24 +1,12 @@
-import { createBrokerTarget, simulate, type WorldReport } from "holdfast/simulation";
+import { createBrokerTarget, simulate } from "holdfast/simulation";
 import { expect, test } from "vitest";
 import { shopWorld, smallShop } from "../../examples/shop/simulation.ts";
 import { randomWorld } from "./random-app.ts";
+import { createCounts } from "./counts.ts";
 
 const seeds = process.env["HOLDFAST_VERIFY"] ? 500 : 25;
 const timeout = 1_200_000;
 const target = createBrokerTarget;
-
-/** Counts what has happened, by where: `crash at publish`, `cut at sends`. */
-function createCounts() {
-  const counts: Record<string, number> = {};
-  const onWorld = ({ faults }: WorldReport): Promise<void> => {
-    for (const { id, kind } of faults) {
-      const name = `${kind} at ${/^(?:i\d+|broker)\.(.*)#/.exec(id)?.[1]}`;
-      counts[name] = (counts[name] ?? 0) + 1;
-    }
-    return new Promise((resolve) => void setImmediate(resolve));
-  };
-  return { counts, onWorld };
-}
 
 test(`${seeds} shops over a broker keep every promise, and each is the same world twice`, { timeout }, async () => {
   const { counts, onWorld } = createCounts();

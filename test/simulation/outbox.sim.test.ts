@@ -1,24 +1,12 @@
-import { createOutboxTarget, simulate, type WorldReport } from "holdfast/simulation";
+import { createOutboxTarget, simulate } from "holdfast/simulation";
 import { expect, test } from "vitest";
 import { shopWorld, smallShop } from "../../examples/shop/simulation.ts";
 import { randomWorld } from "./random-app.ts";
+import { createCounts } from "./counts.ts";
 
 const seeds = process.env["HOLDFAST_VERIFY"] ? 400 : 20;
 const timeout = 1_200_000;
 const target = createOutboxTarget;
-
-/** Counts what has happened, by where: `crash at publish`, `lost at setPublished`. */
-function createCounts() {
-  const counts: Record<string, number> = {};
-  const onWorld = ({ faults }: WorldReport): Promise<void> => {
-    for (const { id, kind } of faults) {
-      const name = `${kind} at ${/^(?:i\d+|broker)\.(.*)#/.exec(id)?.[1]}`;
-      counts[name] = (counts[name] ?? 0) + 1;
-    }
-    return new Promise((resolve) => void setImmediate(resolve));
-  };
-  return { counts, onWorld };
-}
 
 test(`${seeds} shops on a store that tells nobody keep every promise, and each is the same world twice`, {
   timeout,

@@ -12,13 +12,15 @@ export function overLambda(original: Fixtures, eventOf: (sent: Sent) => HttpEven
       const fixture = original.createFixture(options);
       const { runtime, journal, system } = fixture;
       const { authenticate = original.authenticate, live: _live, Response: _response, ...http } = options.http ?? {};
+      // The same for all requests, as a container has it.
+      const instance = { runtime, journal, system, services: undefined };
       const container = {
         ...createContainer(runtime.app, {
           system,
           open: () => Promise.reject(new Error("not asked")),
           openMessaging: () => Promise.reject(new Error("not asked")),
         }),
-        instance: async () => ({ runtime, journal, system, services: undefined }),
+        instance: async () => instance,
       };
       const handler = createHttpHandler(container, {
         public: true,
