@@ -1,8 +1,22 @@
 export { diagram } from "./core/diagram.ts";
+export { machineDiagram } from "./core/machine/diagram.ts";
 export type { App, AppParts, AppSpec, Holdfast } from "./core/app.ts";
 export { holdfast } from "./core/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
 export { accept, reject } from "./core/entity/decision.ts";
+export type {
+  Duration,
+  EntryContext,
+  GuardContext,
+  Machine,
+  MachineCodes,
+  MachineOptions,
+  Passage,
+  Standing,
+  StateOptions,
+  Transition,
+} from "./core/machine/types.ts";
+export type { MachineState, MachineTable, MachineTransition } from "./core/machine/table.ts";
 export type { Manifest } from "./core/manifest.ts";
 export { incompatibilities, manifest } from "./core/manifest.ts";
 export type { Schema } from "./core/entity/schema.ts";

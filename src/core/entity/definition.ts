@@ -1,6 +1,7 @@
 import { HoldfastError, internalError } from "../errors.ts";
 import { normalise, type JsonValue } from "../json.ts";
 import type { StoredEvent } from "../journal/format.ts";
+import type { MachineTable } from "../machine/table.ts";
 import type { Decision, NewEvent } from "./decision.ts";
 import type { Schema } from "./schema.ts";
 import type { Action, DecideContext, EntitySpec, EventMeta, PrepareContext, Principal } from "./types.ts";
@@ -22,6 +23,8 @@ export interface EntityDefinition {
   readonly revision: number;
   readonly startsWith: ReadonlySet<string> | undefined;
   readonly commands: ReadonlyMap<string, CommandDefinition>;
+  /** Of a state machine: what can happen where. */
+  readonly machine?: MachineTable;
 }
 
 export interface EventDefinition {
@@ -46,6 +49,8 @@ export interface CommandDefinition {
   readonly prepare: ((input: unknown, context: PrepareContext<unknown>) => unknown) | undefined;
   readonly decide: (state: unknown, input: unknown, context: AnyDecideContext) => Decision;
   readonly remember: boolean;
+  /** Whether rejections are stored, without their keys: a retry is decided anew. */
+  readonly audit?: boolean;
 }
 
 /**

@@ -41,12 +41,16 @@ export function decideCommand(item: CommandItem, standing: Standing, newId: () =
     const input = (item.validated as { readonly value: unknown }).value;
     const decision = readDecision(definition, item.command.decide(standing.state, input, context));
     if (decision[made] === "rejection") {
-      const keep = item.key && (item.command.remember || item.key.origin === "derived");
+      const isRemembered = item.key && (item.command.remember || item.key.origin === "derived");
       const { code, message, status } = decision;
       const rejected = { code, message, ...(status === 409 ? {} : { status }) };
-      const entry = keep
-        ? createEntry(item, now, newId(), { rejected, ...(item.timer && { timers: fired }) })
-        : undefined;
+      const entry =
+        isRemembered || item.command.audit
+          ? createEntry(isRemembered ? item : { ...item, key: undefined, fingerprint: undefined }, now, newId(), {
+              rejected,
+              ...(item.timer && { timers: fired }),
+            })
+          : undefined;
       return { entry, state: standing.state, version, reply: undefined, rejection: decision };
     }
     let state = standing.state;

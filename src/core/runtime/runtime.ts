@@ -24,7 +24,7 @@ import { createQueues } from "./queues.ts";
 import type { CommandItem, CommandRequest, Outcome, Read, ViewRequest } from "./requests.ts";
 import { saveSnapshot } from "./snapshots.ts";
 import { createSystem, type System } from "./system.ts";
-import { below, resultOf, resultOfError, type CommandSpan, type Telemetry } from "./telemetry.ts";
+import { below, resultOf, resultOfError, traceField, type CommandSpan, type Telemetry } from "./telemetry.ts";
 import { validateInput } from "./validate-input.ts";
 import { createWatchers } from "./watchers.ts";
 
@@ -158,7 +158,8 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
         throw validationError(`${definition.name}.${command.name}`, validated.issues);
       }
       // `await` here costs the command fewer turns than returning the promise would.
-      return await new Promise<Outcome>((resolve, reject) =>
+      return await new Promise<Outcome>((settle, reject) => {
+        const resolve = definition.machine ? saying(definition.name, request, settle) : settle;
         enqueue(definition, stream, {
           kind: "command",
           command,
@@ -176,9 +177,24 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
           prepared: undefined,
           resolve,
           reject,
-        }),
-      );
+        });
+      });
     });
+
+  /** What a state machine refuses is a line in the log: somebody believes it to be where it is not. */
+  function saying(
+    entity: string,
+    { id, command, context: { correlation, trace } = {} }: CommandRequest,
+    settle: (outcome: Outcome) => void,
+  ): (outcome: Outcome) => void {
+    return (outcome) => {
+      if (!outcome.ok && !outcome.replayed) {
+        const { code } = outcome;
+        system.log.info({ entity, id, command, code, correlation, ...traceField(trace) }, outcome.message);
+      }
+      settle(outcome);
+    };
+  }
 
   async function observe(telemetry: Telemetry, request: CommandRequest): Promise<Outcome> {
     const { entity, command, principal, context = {} } = request;
