@@ -3,9 +3,7 @@
 // is <folder>/<name>.json; it is not part of what is deployed.
 
 import { rmSync, statSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundle } from "./bundle.mjs";
 
 const names = ["http", "queue", "stream"];
 /**
@@ -29,28 +27,8 @@ const noCalendar = {
 const [, , folder = "dist/deploy/aws", source = "functions/aws"] = process.argv;
 for (const name of names) rmSync(`${folder}/${name}`, { recursive: true, force: true });
 for (const name of names) {
-  const { metafile } = await build({
-    absWorkingDir: fileURLToPath(new URL("../", import.meta.url)),
-    entryPoints: [{ in: `${source}/${name}.ts`, out: "index" }],
-    outdir: resolve(folder, name),
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    // What is imported when it is needed is a file of its own: nobody parses what is not.
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node24",
-    minify: true,
-    // Without "module", which is esbuild's own default, half of the SDK comes as CommonJS, of which nothing is left out.
-    conditions: ["holdfast-source", "module"],
-    mainFields: ["module", "main"],
+  const metafile = await bundle(`${source}/${name}.ts`, `${folder}/${name}`, "index.mjs", {
     plugins: name === "queue" ? [] : [noCalendar],
-    metafile: true,
-    // Some of the SDK's own dependencies are CommonJS.
-    banner: {
-      js: 'import { createRequire as holdfastRequire } from "node:module"; const require = holdfastRequire(import.meta.url);',
-    },
-    logLevel: "warning",
   });
   writeFileSync(`${folder}/${name}.json`, JSON.stringify(metafile));
 }

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Host, startHost } from "@holdfast/azure-local";
-import { type ServiceBus, startServiceBus } from "@holdfast/service-bus-emulator";
+import { type OperationKind, type ServiceBus, startServiceBus } from "@holdfast/service-bus-emulator";
 import { onTestFinished } from "vitest";
 
 /** What a function of the test's app has told. */
@@ -68,13 +68,17 @@ export async function startRecorder(): Promise<Recorder> {
 
 export interface Running {
   readonly host: Host;
+  /** Another instance of the app, with the same broker. */
+  another(): Promise<Host>;
   readonly bus: ServiceBus;
   readonly recorder: Recorder;
+  /** Resolves when the broker was asked for that many operations of a kind. */
+  untilAsked(kind: OperationKind, count: number): Promise<void>;
   /** What the host and its functions have written. */
   readonly output: () => string;
 }
 
-export const lockMs = 1_000;
+const lockMs = 1_000;
 
 /** The folder of the function app that tells what it is invoked with. */
 export const testApp: string = fileURLToPath(new URL("./app/", import.meta.url));
@@ -83,9 +87,17 @@ export const testApp: string = fileURLToPath(new URL("./app/", import.meta.url))
 export async function run(
   environment: { readonly [name: string]: string } = {},
   keys: readonly string[] = ["secret"],
+  revives = true,
 ): Promise<Running> {
   const recorder = await startRecorder();
+  const asked = new Map<OperationKind, number>();
+  const askers = new Set<() => void>();
   const bus = await startServiceBus({
+    faults({ kind }) {
+      asked.set(kind, (asked.get(kind) ?? 0) + 1);
+      for (const look of askers) look();
+      return undefined;
+    },
     queues: {
       "shop-ordered": { requiresSession: true, lockDurationMs: lockMs },
       work: { lockDurationMs: lockMs },
@@ -94,19 +106,36 @@ export async function run(
   });
   onTestFinished(() => bus.stop());
   let output = "";
-  const host = await startHost({
-    code: testApp,
-    port: 0,
-    keys,
-    environment: {
-      RECORDER: recorder.url,
-      BUS: bus.connectionString,
-      PREFIX: "shop-",
-      OFTEN: "0 0 0 29 2 *",
-      ...environment,
-    },
-    output: (text) => void (output += text),
-  });
-  onTestFinished(() => host.stop());
-  return { host, bus, recorder, output: () => output };
+  async function start(): Promise<Host> {
+    const host = await startHost({
+      code: testApp,
+      port: 0,
+      keys,
+      environment: {
+        RECORDER: recorder.url,
+        BUS: bus.connectionString,
+        PREFIX: "shop-",
+        OFTEN: "0 0 0 29 2 *",
+        ...environment,
+      },
+      output: (text) => void (output += text),
+      revives,
+    });
+    onTestFinished(() => host.stop());
+    return host;
+  }
+
+  function untilAsked(kind: OperationKind, count: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if ((asked.get(kind) ?? 0) < count) return;
+        askers.delete(look);
+        resolve();
+      };
+      askers.add(look);
+      look();
+    });
+  }
+
+  return { host: await start(), untilAsked, another: start, bus, recorder, output: () => output };
 }
