@@ -1,7 +1,5 @@
-import { holdfast } from "holdfast";
 import * as z from "zod";
-
-export const h = holdfast();
+import { h } from "./holdfast.ts";
 
 const nothing = z.object({});
 

@@ -33,6 +33,12 @@ export interface Passage<State extends string = string> {
   readonly toState: State;
 }
 
+/** Without index signatures: an empty object of a schema's may have one, in which a passage would find no room. */
+type Named<Data> = Data extends unknown ? { [K in keyof Data as string extends K ? never : K]: Data[K] } : never;
+
+/** An event as it is stored: what it was sent with, and its passage. */
+export type Passed<Data, State extends string> = Named<Data> & Passage<State>;
+
 /** What a guard may know besides the machine's data and the event's input. */
 export interface GuardContext {
   readonly id: string;
@@ -77,7 +83,7 @@ export interface MachineOptions<State extends string, E extends EventDeclaration
   readonly events: E;
   /** What an event changes in the data: pure, as an entity's. Default: nothing. */
   readonly evolve?: {
-    readonly [T in keyof E]?: (data: Data, event: EventData<E[T]> & Passage<State>, meta: EventMeta) => Data;
+    readonly [T in keyof E]?: (data: Data, event: Passed<EventData<E[T]>, State>, meta: EventMeta) => Data;
   };
   readonly states: { readonly [S in State]: StateOptions<NoInfer<State>, E, NoInfer<Data>> };
   /** What `GET` shows; state and data by default, nothing with `false`. */
@@ -102,7 +108,7 @@ export interface MachineSpec<Name extends string, State extends string, E extend
   readonly name: Name;
   readonly state: Standing<State, Data>;
   readonly view: View;
-  readonly events: { readonly [T in keyof E & string]: EventData<E[T]> & Passage<State> } & {
+  readonly events: { readonly [T in keyof E & string]: Passed<EventData<E[T]>, State> } & {
     readonly timedOut: Passage<State>;
   };
   readonly commands: {

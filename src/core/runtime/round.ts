@@ -140,7 +140,9 @@ function decide(ports: CommitPorts, live: Live, draft: Draft, item: CommandItem)
     const decided = decideCommand(item, standing, ports.system.newId);
     const outcome = outcomeOf(decided, version);
     if (decided.entry && !add(draft, live, item, decided, decided.entry, ports.limits)) return false;
-    if (decided.entry && item.key) draft.taken.set(item.key.hash, { fingerprint: item.fingerprint, outcome });
+    // A rejection that is only audited consumes no key.
+    if (decided.entry?.key !== undefined)
+      draft.taken.set(decided.entry.key, { fingerprint: item.fingerprint, outcome });
     draft.answers.push({ item, ofEntry: decided.entry !== undefined, give: () => item.resolve(outcome) });
   } catch (error) {
     refuse(draft, item, error);

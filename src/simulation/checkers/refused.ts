@@ -14,18 +14,27 @@ export const refused: Checker = {
     /** By stream and key: whether each request was told that nothing has happened. */
     const settled = new Map<string, boolean>();
     const keyless = new Set<string>();
+    /** What an audited command may have left behind: that it was refused, without its key. */
+    const audited = new Set<string>();
     for (const operation of history.operations) {
       const { answer, request, stream } = operation;
       const hash = request && hashOfKey(request);
       const name = `${stream} ${hash}`;
       if (hash !== undefined) settled.set(name, (settled.get(name) ?? true) && isDefinite(operation));
       else if (request && !isDefinite(operation)) keyless.add(`${stream} ${request.command}`);
+      if (
+        request &&
+        definitionsOf(evidence, operation.entity).some((one) => one.commands.get(request.command)?.audit)
+      ) {
+        audited.add(`${stream} ${request.command}`);
+      }
       if (answer?.kind !== "error") continue;
       const doubt = doubtOf(evidence, operation, answer.code);
       if (doubt !== undefined) wrong.push(`${describe(operation)}${doubt}`);
     }
     for (const { key, entries, erased } of streams.values()) {
       for (const { entry, record } of erased ? [] : entries) {
+        if (entry.rejected && entry.key === undefined && audited.has(`${key} ${entry.command}`)) continue;
         const isRefused = entry.key === undefined ? undefined : settled.get(`${key} ${entry.key}`);
         const what = `${key}: ${entry.command} in record ${record.sequence}`;
         if (isRefused) wrong.push(`${what} was refused each time that somebody asked for it`);

@@ -180,6 +180,15 @@ describe("a state machine", () => {
     ]);
   });
 
+  test("with audit two requests with one key, at once, are both decided", async () => {
+    const { send } = start();
+    const both = await Promise.all([send("closed", {}, "k1"), send("closed", {}, "k1")]);
+    expect(both).toMatchObject([
+      { ok: false, replayed: false },
+      { ok: false, replayed: false },
+    ]);
+  });
+
   test("an input that says where it goes is refused", async () => {
     const lift = h.machine("lift", {
       initial: "down",
