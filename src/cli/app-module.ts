@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { App } from "../index.ts";
-import { CliError } from "./cli-error.ts";
+import { CliError, messageOf } from "./cli-error.ts";
 import { typescriptFlags } from "./typescript.ts";
 
 const usualPlaces: readonly string[] = ["functions/app.ts", "app.ts", "src/app.ts", "functions/app.js", "app.js"];
@@ -25,7 +25,7 @@ const importUrl = new Function("url", "return import(url)") as (url: string) => 
 export async function loadApp(file: string): Promise<App> {
   if (/\.[cm]?ts$/.test(file) && typescriptFlags.length > 0) runAgain(typescriptFlags);
   const { default: app } = await importUrl(pathToFileURL(file).href).catch((cause: unknown) => {
-    throw new CliError(`${file} could not be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, 2);
+    throw new CliError(`${file} could not be loaded: ${messageOf(cause)}`, 2);
   });
   const serves = process.getActiveResourcesInfo().includes("TCPServerWrap");
   if (serves || typeof app !== "object" || app === null || !("entities" in app) || !(app.entities instanceof Map)) {

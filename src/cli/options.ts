@@ -1,6 +1,6 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { checkId, checkName, checkTenant } from "../core/entity/names.ts";
-import { CliError } from "./cli-error.ts";
+import { CliError, messageOf } from "./cli-error.ts";
 
 /** A parser for commander, which then says which option, argument or variable has a value that `check` refuses. */
 function checked(check: (value: string) => void): (value: string) => string {
@@ -9,7 +9,7 @@ function checked(check: (value: string) => void): (value: string) => string {
       check(value);
       return value;
     } catch (error) {
-      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+      throw new InvalidArgumentError(messageOf(error));
     }
   };
 }

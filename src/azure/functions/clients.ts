@@ -18,7 +18,10 @@ export type Identity = () => Promise<TokenCredential>;
  */
 export async function openClients({ tables, table, serviceBus }: Environment): Promise<Clients> {
   const identity = createIdentity();
-  const [client, messages] = await Promise.all([openTable(tables, table, identity), openServiceBus(serviceBus, identity)]);
+  const [client, messages] = await Promise.all([
+    openTable(tables, table, identity),
+    openServiceBus(serviceBus, identity),
+  ]);
   return { tables: client, serviceBus: messages };
 }
 

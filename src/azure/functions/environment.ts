@@ -40,9 +40,12 @@ export const places: { readonly tables: Place; readonly serviceBus: Place } = {
   },
 };
 
+/** The name of a table. Source: learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model */
+export const tableForm: RegExp = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+
 /** What each of the others holds; all may be left out. */
 const others = [
-  ["HOLDFAST_TABLE", "the name of the journal's table", /^[A-Za-z][A-Za-z0-9]{2,62}$/],
+  ["HOLDFAST_TABLE", "the name of the journal's table", tableForm],
   [
     "HOLDFAST_PREFIX",
     "what the names of topic and queues begin with, up to 100 of A-Z, a-z, 0-9, _ . / -",

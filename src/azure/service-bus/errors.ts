@@ -6,7 +6,8 @@ interface SdkError extends Error {
 }
 
 const throttled: ReadonlySet<unknown> = new Set(["ServiceBusy", "QuotaExceeded"]);
-const unreachable: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"]);
+/** The SDK has them as a code, or in the text of a "GeneralError". */
+const unreachable = /\b(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)\b/;
 
 /**
  * The one translation of what the SDK throws; `name` is what was sent to, for the message.
@@ -33,7 +34,7 @@ export function translated(error: unknown, name: string): HoldfastError {
   // The SDK itself refuses what is no message.
   if (kind === "TypeError" || kind === "RangeError")
     return messageRefused(`${name} refuses a message (${said}).`, error);
-  if (unreachable.has(code)) {
+  if (unreachable.test(said)) {
     return passing(`${name} cannot be reached (${said}); nothing was sent. Look at namespace and network.`, error);
   }
   return passing(`${name} did not take a message for sure (${said}); it may or may not be there.`, error);

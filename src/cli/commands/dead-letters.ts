@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { wakeUps } from "../../core/broker/wake-ups.ts";
 import { queueConsumer } from "../../core/delivery/workers.ts";
 import { subscriptionName } from "../../core/delivery/subscriptions.ts";
 import type { DeadLetter } from "../../core/delivery/port.ts";
@@ -20,6 +21,7 @@ interface ConsumerOptions extends TargetOptions {
   readonly sends?: boolean;
   readonly timers?: boolean;
   readonly relay?: boolean;
+  readonly wakeups?: boolean;
 }
 
 interface ListOptions extends ConsumerOptions {
@@ -37,7 +39,7 @@ interface ChangeOptions extends ConsumerOptions {
   readonly yes?: boolean;
 }
 
-const consumerFlags = ["subscription", "queue", "timer", "sends", "timers", "relay"] as const;
+const consumerFlags = ["subscription", "queue", "timer", "sends", "timers", "relay", "wakeups"] as const;
 
 const idsArgument = new Argument("[ids...]", "as `list` shows them").argParser(
   (value: string, previous: readonly number[] = []) => [...previous, letterId(value)],
@@ -74,7 +76,8 @@ function forConsumers(command: Command, sends?: "sends"): Command {
     new Option("--timer <name>", "of this cron timer only").argParser(checkedName("Timer")),
     new Option("--sends", "of what entities send to each other only"),
     new Option("--timers", "of entities' timers only"),
-    new Option("--relay", "records that could not be relayed only (aws)"),
+    new Option("--relay", "records that could not be relayed only (aws, azure)"),
+    new Option("--wakeups", "of what looks after records that were not published only (azure)"),
   ];
   named.forEach((option, i) => command.addOption(option.conflicts(consumerFlags.filter((_, j) => j !== i))));
   return command;
@@ -86,12 +89,21 @@ function letterId(value: string): number {
 }
 
 /** The name in the store. */
-function consumerOf({ subscription, queue, timer, sends, timers, relay }: ConsumerOptions): string | undefined {
+function consumerOf({
+  subscription,
+  queue,
+  timer,
+  sends,
+  timers,
+  relay,
+  wakeups,
+}: ConsumerOptions): string | undefined {
   if (subscription !== undefined) return subscriptionName(subscription);
   if (queue !== undefined) return queueConsumer(queue);
   if (timer !== undefined) return `timer:${timer}`;
   if (sends) return "sends";
   if (relay) return relayConsumer;
+  if (wakeups) return wakeUps;
   return timers ? "timers" : undefined;
 }
 

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import { CliError } from "../cli-error.ts";
+import { CliError, messageOf } from "../cli-error.ts";
 import { print } from "../output.ts";
 
 /** Beside src and dist: what a new project begins with. */
@@ -121,8 +121,4 @@ function manifestOf(name: string, { version, engines, devDependencies }: OwnMani
     dependencies: Object.fromEntries([["holdfast", `^${version}`], ...versions(uses.dependencies)]),
     devDependencies: Object.fromEntries(versions(uses.devDependencies)),
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

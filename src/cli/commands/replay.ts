@@ -21,7 +21,7 @@ export function addReplay(program: Command): void {
     .addOption(entityOption)
     .option("--again", "with new keys: effects happen again, also of events older than keys are remembered")
     .option("--no-wait", "do not wait for its end")
-    .option("--app <file>", "the module that exports the app (aws; default: functions/app.ts, app.ts, ...)");
+    .option("--app <file>", "the module that exports the app (aws, azure; default: functions/app.ts, app.ts, ...)");
   withTarget(command, "sends").action(replay);
 }
 

@@ -45,13 +45,16 @@ export async function awsClients(options: TargetOptions, system: System): Promis
     if (app && !topic) {
       throw new CliError("Name the topic: --topic <arn>, or HOLDFAST_TOPIC, is the ARN of the SNS FIFO topic.", 2);
     }
-    const [{ SNSClient }, { SQSClient }, { SchedulerClient }, { createSnsSqsBus }] = await loaded(sdk, busPackages, () =>
-      Promise.all([
-        import("@aws-sdk/client-sns"),
-        import("@aws-sdk/client-sqs"),
-        import("@aws-sdk/client-scheduler"),
-        import("../../aws/sns-sqs/index.ts"),
-      ]),
+    const [{ SNSClient }, { SQSClient }, { SchedulerClient }, { createSnsSqsBus }] = await loaded(
+      sdk,
+      busPackages,
+      () =>
+        Promise.all([
+          import("@aws-sdk/client-sns"),
+          import("@aws-sdk/client-sqs"),
+          import("@aws-sdk/client-scheduler"),
+          import("../../aws/sns-sqs/index.ts"),
+        ]),
     );
     const [sns, sqs, scheduler] = [new SNSClient({}), new SQSClient({}), new SchedulerClient({})];
     made.push(sns, sqs, scheduler);
@@ -72,7 +75,11 @@ export async function awsClients(options: TargetOptions, system: System): Promis
     bus: (app) => (bus ??= createBus(app)),
     async queueCreated(consumer) {
       const QueueUrl = `${queuesOf()}${queueName(consumer)}`;
-      const { GetQueueAttributesCommand, SQSClient } = await loaded(sdk, busPackages, () => import("@aws-sdk/client-sqs"));
+      const { GetQueueAttributesCommand, SQSClient } = await loaded(
+        sdk,
+        busPackages,
+        () => import("@aws-sdk/client-sqs"),
+      );
       const sqs = new SQSClient({});
       made.push(sqs);
       const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["CreatedTimestamp"] });

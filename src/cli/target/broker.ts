@@ -55,8 +55,8 @@ export interface BrokerPorts {
   scan(range: RecordsRange & { readonly since?: number | undefined }): AsyncIterable<readonly Committed[]>;
   /** The broker, opened at the first use; `app`: where something is published. @throws CliError where an option or a package is missing */
   bus(app?: App): Promise<Bus>;
-  /** When the consumer's queue was made, epoch milliseconds. @throws CliError */
-  queueCreated(consumer: string): Promise<number>;
+  /** When the consumer's queue was made, epoch milliseconds; `said`: as the user says. @throws CliError where it is not there */
+  queueCreated(consumer: string, said: number | undefined): Promise<number>;
   /** Absent: a queue gets every event from its first moment on. @throws CliError where a queue of that age may not */
   checkAge?(consumer: string, ageMs: number): void;
   close(): Promise<void>;
@@ -101,13 +101,12 @@ export function createBrokerTools(ports: BrokerPorts): BrokerTools {
       const all = { app, bus: await ports.bus(app), journal, failures, system, pages: scan({ since }), pause, report };
       return relayAll(all).finally(report);
     },
-    async backfill(app, { subscription, now, created: named }) {
+    async backfill(app, { subscription, now, created: said }) {
       const before = new Map<string, number>();
       const open: SubscriptionDefinition[] = [];
       for (const definition of beginning(app, subscription)) {
         const consumer = subscriptionName(definition.name);
-        const asked = named ?? ports.queueCreated(consumer);
-        const [at = 0, created] = await Promise.all([places.backfilled(consumer), asked]);
+        const [at = 0, created] = await Promise.all([places.backfilled(consumer), ports.queueCreated(consumer, said)]);
         // A queue that is younger is another one: the subscription was away meanwhile.
         if (at > created) {
           before.set(definition.name, at);

@@ -7,7 +7,7 @@ import { isHoldfastError } from "../../core/errors.ts";
 import type { Journal } from "../../core/journal/port.ts";
 import { streamKey } from "../../core/runtime/live.ts";
 import type { System } from "../../core/runtime/system.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, messageOf } from "../cli-error.ts";
 import { attemptsMax, type Pause, pauseMs } from "./send-all.ts";
 
 export interface RelayPorts {
@@ -122,7 +122,7 @@ function isOfMessage(error: unknown): boolean {
 }
 
 function notRelayed({ records }: RelayDone, stuck: readonly Committed[], error: unknown): CliError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const named = stuck.slice(0, namedMax).map(({ stream, record }) => {
     return `${stream.entity} "${stream.id}" of tenant ${stream.tenant} from record ${record.sequence} on`;
   });

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import type { Bus, Parcel } from "../../../src/core/broker/bus.ts";
 import { createRuntime } from "../../../src/core/runtime/runtime.ts";
+import { joined } from "../../../src/cli/target/pages.ts";
 import { relayAll } from "../../../src/cli/target/relay.ts";
 import { replayInto } from "../../../src/cli/target/replay.ts";
 import { sendAll } from "../../../src/cli/target/send-all.ts";
@@ -124,6 +125,34 @@ describe("sendAll", () => {
       Promise.reject(new Error("waits")),
     );
     expect(errors).toEqual([refused]);
+  });
+});
+
+describe("joined", () => {
+  test.each([
+    [1, [1, 1, 1, 1, 1, 1]],
+    [2, [2, 2, 2]],
+    [4, [4, 2]],
+    [100, [6]],
+  ])("gives all records in their order, so many at a time: %i", async (records, sizes) => {
+    const { pages } = await world();
+    const all: string[] = [];
+    const found: number[] = [];
+    for await (const page of joined(pages(1), records)) {
+      found.push(page.length);
+      for (const { stream, record } of page) all.push(`${stream.id}${record.sequence}`);
+    }
+    expect(found).toEqual(sizes);
+    expect(all).toEqual(["a1", "a2", "b1", "b2", "c1", "c2"]);
+  });
+
+  test("gives no page where there is none", async () => {
+    const { pages } = await world();
+    const none = async function* () {
+      for await (const _ of pages(9)) yield [];
+    };
+    for await (const page of joined(none(), 1)) expect(page).toBe("a page");
+    expect.assertions(0);
   });
 });
 
