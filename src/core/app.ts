@@ -84,6 +84,8 @@ export interface AppParts<Entities extends readonly EntityRef<EntitySpec>[], Ser
   readonly subscriptions?: readonly Subscription<Services>[];
   readonly workers?: readonly Worker<Schema, Services>[];
   readonly timers?: readonly Timer<Services>[];
+  /** What `workflow(...)` of holdfast/workflows has made: each is an entity, and a subscription that drives it. */
+  readonly workflows?: readonly (EntityRef<EntitySpec> & { readonly driver: Subscription<Services> })[];
 }
 
 /** The factory of an app's parts. `Services` is what `prepare` and handlers get; each run supplies its own. */
@@ -104,9 +106,13 @@ function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Ser
   for (const name of Object.keys(parts)) {
     if (!partNames.has(name)) throw declarationError(`An app has ${[...partNames].join(", ")}; not "${name}".`);
   }
-  const entities = definitionsOf("Entity", "commands", parts.entities);
+  const { workflows = [] } = parts;
+  const entities = definitionsOf("Entity", "commands", [...parts.entities, ...workflows]);
   for (const definition of entities.values()) checkEntity(definition);
-  const subscriptions = definitionsOf("Subscription", "wants", parts.subscriptions ?? []);
+  const subscriptions = definitionsOf("Subscription", "wants", [
+    ...(parts.subscriptions ?? []),
+    ...workflows.map(({ driver }) => driver),
+  ]);
   checkSubscriptions(subscriptions.values(), entities);
   const workers = definitionsOf("Worker", "queue", parts.workers ?? []);
   checkUnique(
@@ -116,7 +122,7 @@ function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Ser
   return { entities, subscriptions, workers, timers: definitionsOf("Timer", "cron", parts.timers ?? []) };
 }
 
-const partNames: ReadonlySet<string> = new Set(["entities", "subscriptions", "workers", "timers"]);
+const partNames: ReadonlySet<string> = new Set(["entities", "subscriptions", "workers", "timers", "workflows"]);
 
 /** @param mark what only definitions of that kind have */
 function definitionsOf<Definition extends object>(

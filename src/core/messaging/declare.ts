@@ -50,7 +50,7 @@ export function declareSubscription<Services, const Interests extends readonly I
     from,
     wants,
     // The interests have tied the handler's events to what it will get.
-    handle: handle as SubscriptionDefinition["handle"],
+    handle: handle as unknown as SubscriptionDefinition["handle"],
   };
   return { name, definition };
 }

@@ -1,5 +1,6 @@
 import type { Schema } from "../entity/schema.ts";
 import type { Schedule } from "./cron.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Filter } from "./filter.ts";
 import type { DeliveryPolicy } from "./policy.ts";
 import type { DeliveredEvent, HandlerContext, QueueMessage } from "./types.ts";
@@ -12,7 +13,8 @@ export interface SubscriptionDefinition {
   readonly from: "now" | "beginning";
   /** Entity name to event type to filters, one of which must let the event through. */
   readonly wants: ReadonlyMap<string, ReadonlyMap<string, readonly Filter[]>>;
-  readonly handle: (event: DeliveredEvent, context: HandlerContext<unknown>) => unknown;
+  /** @param runtime for what is built on the core, and needs more than handlers do */
+  readonly handle: (event: DeliveredEvent, context: HandlerContext<unknown>, runtime: Runtime) => unknown;
 }
 
 export interface WorkerDefinition {

@@ -1,0 +1,315 @@
+import { hash } from "node:crypto";
+import { HoldfastError, isHoldfastError } from "../core/errors.ts";
+import type { JsonValue } from "../core/json.ts";
+import { millisecondsOf } from "../core/machine/declare.ts";
+import type { EntityRef, EntitySpec } from "../core/entity/types.ts";
+import type { Fact, Failure, Operation, TimedFact } from "./facts.ts";
+import type { Heard, StepContext, StepOptions, WorkflowContext, WorkflowRun } from "./types.ts";
+
+/** What a body has asked for and has not heard of. */
+export type Asked = Operation &
+  (
+    | { readonly kind: "run"; readonly step: (context: StepContext<unknown>) => unknown; readonly options: StepOptions }
+    | {
+        readonly kind: "call";
+        readonly entity: string;
+        readonly id: string;
+        readonly command: string;
+        readonly input: unknown;
+        readonly at: number;
+      }
+    | { readonly kind: "sleep"; readonly due: number }
+    | { readonly kind: "until"; readonly due?: number }
+    | {
+        readonly kind: "child";
+        readonly workflow: string;
+        readonly child: string;
+        readonly input: unknown;
+        readonly at: number;
+      }
+  );
+
+export type Ending =
+  | { readonly as: "returned"; readonly value: unknown }
+  | { readonly as: "threw"; readonly error: unknown }
+  | { readonly as: "continues"; readonly input: unknown };
+
+/** The code of a workflow while it runs: it asks, and hears facts in their order. */
+export interface Body {
+  /** Lets it hear one more. @throws HoldfastError `workflow-not-deterministic` */
+  hear(fact: TimedFact): void;
+  /** What it waits for, in the order in which it has asked. */
+  open(): readonly Asked[];
+  /** Signals that have come, and nobody has waited for. */
+  unheard(): readonly Fact[];
+  /** Operations that waited for a signal which has come since this was asked last. */
+  takeSatisfied(): readonly number[];
+  ending(): Ending | undefined;
+  /** What it has asked for so far, for messages. */
+  asked(): readonly Operation[];
+}
+
+export interface BodyOptions {
+  readonly name: string;
+  readonly id: string;
+  readonly run: number;
+  readonly input: JsonValue;
+  /** Epoch milliseconds of its start. */
+  readonly at: number;
+  readonly code: WorkflowRun<unknown, unknown, unknown, never>;
+}
+
+interface Waiting {
+  readonly asked: Asked;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Ends the body from within; never seen by it, unless it catches everything. */
+class Continued {
+  readonly input: unknown;
+  constructor(input: unknown) {
+    this.input = input;
+  }
+}
+
+/** Operations that a body has open at once, at most. */
+const openMax = 1_000;
+
+export function createBody({ name, id, run, input, at, code }: BodyOptions): Body {
+  const waiting = new Map<number, Waiting>();
+  const operations: Operation[] = [];
+  const known = new Map<number, Operation>();
+  const signals = new Map<string, (JsonValue | undefined)[]>();
+  const undoing: {
+    readonly name: string;
+    readonly undo: (context: StepContext<unknown>) => unknown;
+    readonly options: StepOptions;
+  }[] = [];
+  let satisfied: number[] = [];
+  let time = at;
+  let draws = 0;
+  let ending: Ending | undefined;
+  let broken: unknown;
+
+  type Details = Asked extends infer A ? (A extends Asked ? Omit<A, "n"> : never) : never;
+
+  function ask<T>(details: Details): Promise<T> {
+    const n = operations.length + 1;
+    // The parts of one kind, with its number.
+    const asked = { ...details, n } as Asked;
+    operations.push({ n, kind: asked.kind, name: asked.name });
+    return new Promise<T>((resolve, reject) => {
+      try {
+        check(known.get(n));
+      } catch (error) {
+        // The code must not go on, nor catch it.
+        broken ??= error;
+        return;
+      }
+      if (waiting.size >= openMax) {
+        reject(
+          new HoldfastError(
+            "too-many-operations",
+            `A workflow may wait for ${openMax} things at once; map takes a concurrency.`,
+          ),
+        );
+        return;
+      }
+      waiting.set(n, { asked, resolve: resolve as (value: unknown) => void, reject });
+    });
+  }
+
+  /** What is stored of an operation is what the body asks for. */
+  function check(operation: Operation | undefined): void {
+    if (operation === undefined) return;
+    const own = operations[operation.n - 1];
+    if (own && own.kind === operation.kind && own.name === operation.name) return;
+    const stored = [...known.values()].toSorted((a, b) => a.n - b.n);
+    throw new HoldfastError(
+      "workflow-not-deterministic",
+      `Workflow ${name} "${id}" does not do what it did before: operation ${operation.n} was ${describe(operation)}, and is ${own ? describe(own) : "not there"}. Then: ${listed(stored)}. Now: ${listed(operations)}. Keep earlier versions of a workflow's code for those that are under way (version, earlier), and take time, chance and what is outside from its context.`,
+    );
+  }
+
+  function signalled(signal: string, data: JsonValue | undefined): void {
+    for (const [n, { asked, resolve }] of waiting) {
+      if (asked.kind !== "until" || asked.name !== signal) continue;
+      waiting.delete(n);
+      satisfied.push(n);
+      resolve({ ok: true, data } satisfies Heard<unknown>);
+      return;
+    }
+    signals.set(signal, [...(signals.get(signal) ?? []), data]);
+  }
+
+  function over(n: number, end: (one: Waiting) => void): void {
+    const one = waiting.get(n);
+    if (one === undefined) return;
+    waiting.delete(n);
+    end(one);
+  }
+
+  const context: WorkflowContext<unknown, { readonly [name: string]: never }> = {
+    id,
+    run: (step, fn, options = {}) =>
+      ask({ kind: "run", name: step, step: fn as (context: StepContext<unknown>) => unknown, options }),
+    call: <T extends EntitySpec>(entity: EntityRef<T>, target: string) =>
+      new Proxy(
+        {},
+        {
+          get: (_, command) => {
+            if (typeof command !== "string" || !entity.definition.commands.has(command)) return undefined;
+            return (input?: unknown) =>
+              ask({
+                kind: "call",
+                name: `${entity.name}.${command}`,
+                entity: entity.name,
+                id: target,
+                command,
+                input,
+                at: time,
+              });
+          },
+        },
+      ) as never,
+    sleep: async (duration) => {
+      const ms = typeof duration === "number" ? duration : millisecondsOf("sleep of a workflow", duration);
+      await ask({ kind: "sleep", name: "sleep", due: time + Math.max(0, ms) });
+    },
+    until(signal, { timeoutMs } = {}) {
+      const [next, ...rest] = signals.get(signal) ?? [];
+      const come = signals.get(signal)?.length ?? 0;
+      // It counts as an operation all the same: the next ones have the same numbers.
+      const answer = ask<Heard<never>>({
+        kind: "until",
+        name: signal,
+        ...(timeoutMs !== undefined && { due: time + timeoutMs }),
+      });
+      if (come > 0) {
+        signals.set(signal, rest);
+        over(operations.length, ({ resolve }) => resolve({ ok: true, data: next }));
+      }
+      return answer;
+    },
+    child: (workflow, given, { id: own } = {}) => {
+      const child = own ?? `${id}.${run}.${operations.length + 1}`;
+      return ask({ kind: "child", name: workflow.name, workflow: workflow.name, child, input: given, at: time });
+    },
+    all: Promise.all.bind(Promise) as typeof Promise.all,
+    race: Promise.race.bind(Promise) as typeof Promise.race,
+    async map(items, each, { concurrency = 10 } = {}) {
+      const results: Awaited<ReturnType<typeof each>>[] = [];
+      const rest = items.entries();
+      const work = async (): Promise<void> => {
+        for (const [i, item] of rest) results[i] = await each(item, i);
+      };
+      await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
+      return results;
+    },
+    compensate: (name, undo, options = {}) => void undoing.push({ name, undo, options }),
+    continueAsNew: async (next) => {
+      throw new Continued(next);
+    },
+    now: () => time,
+    random: () => draw("random").readUIntBE(0, 6) / 2 ** 48,
+    uuid: () => {
+      const bytes = draw("uuid").subarray(0, 16);
+      bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+      bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+      const hex = bytes.toString("hex");
+      return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+    },
+  };
+
+  function draw(what: string): Buffer {
+    return hash("sha256", [what, name, id, run, ++draws].join("\0"), "buffer");
+  }
+
+  async function whole(): Promise<void> {
+    try {
+      const value = await code(input, context as never);
+      ending = { as: "returned", value };
+    } catch (error) {
+      if (error instanceof Continued) {
+        ending = { as: "continues", input: error.input };
+        return;
+      }
+      for (const { name, undo, options } of undoing.toReversed()) {
+        const { retry, ...others } = options;
+        await ask({
+          kind: "run",
+          name: `undo ${name}`,
+          step: undo,
+          options: { ...others, retry: { attempts: 1_000, ...retry } },
+        });
+      }
+      ending = { as: "threw", error };
+    }
+  }
+  whole().catch((error: unknown) => void (broken ??= error));
+
+  return {
+    hear({ at, fact }) {
+      time = Math.max(time, at);
+      if ("kind" in fact) {
+        const { n, kind, name } = fact;
+        known.set(n, { n, kind, name });
+        check({ n, kind, name });
+      }
+      if (fact.is === "done") {
+        over(fact.n, ({ resolve, reject }) => {
+          if (fact.failure) reject(errorOf(fact.failure));
+          else resolve(fact.value);
+        });
+      } else if (fact.is === "woke") {
+        const one = waiting.get(fact.n);
+        // A step whose next attempt is due goes on waiting for it.
+        if (one?.asked.kind === "sleep") over(fact.n, ({ resolve }) => resolve(undefined));
+        else if (one?.asked.kind === "until") over(fact.n, ({ resolve }) => resolve({ ok: false, code: "timed-out" }));
+      } else if (fact.is === "signalled") {
+        signalled(fact.name, fact.data);
+      } else if (fact.is === "cancelled") {
+        for (const n of [...waiting.keys()]) {
+          satisfied.push(n);
+          over(n, ({ reject }) => reject(errorOf(fact.failure)));
+        }
+      }
+    },
+    open: () => [...waiting.values()].map(({ asked }) => asked),
+    unheard: () =>
+      [...signals].flatMap(([name, all]) =>
+        all.map((data): Fact => ({ is: "signalled", name, ...(data !== undefined && { data }) })),
+      ),
+    takeSatisfied() {
+      const taken = satisfied;
+      satisfied = [];
+      return taken;
+    },
+    ending() {
+      if (broken !== undefined) throw broken;
+      return ending;
+    },
+    asked: () => operations,
+  };
+}
+
+function errorOf({ code, message }: Failure): HoldfastError {
+  return new HoldfastError(code, message);
+}
+
+/** What was thrown, as it is stored: of an error that is no HoldfastError its name is the code. */
+export function failureOf(error: unknown, fallback: string): Failure {
+  if (isHoldfastError(error)) return { code: error.code, message: error.message };
+  if (error instanceof Error) return { code: fallback, message: `${error.name}: ${error.message}` };
+  return { code: fallback, message: `Something that is no error was thrown: ${String(error).slice(0, 200)}` };
+}
+
+function describe({ kind, name }: Operation): string {
+  return `${kind} "${name}"`;
+}
+
+function listed(operations: readonly Operation[]): string {
+  const last = operations.slice(-10).map((one) => `${one.n} ${describe(one)}`);
+  return `${operations.length > 10 ? "..., " : ""}${last.join(", ") || "nothing"}`;
+}

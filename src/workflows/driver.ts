@@ -1,0 +1,295 @@
+import { hash } from "node:crypto";
+import { HoldfastError, isHoldfastError } from "../core/errors.ts";
+import { jsonBytes, normalise, type JsonValue } from "../core/json.ts";
+import { systemPrincipal } from "../core/runtime/authorize.ts";
+import type { Outcome } from "../core/runtime/requests.ts";
+import type { Runtime } from "../core/runtime/runtime.ts";
+import type { Logger } from "../core/runtime/system.ts";
+import { createBody, failureOf, type Asked, type Body, type Ending } from "./body.ts";
+import { internal, type Advance, type Advanced, type End, type Opened } from "./entity.ts";
+import { factsWarning, type Fact, type Operation } from "./facts.ts";
+import { delayOf, retryPolicy } from "./retry.ts";
+import type { WorkflowRun } from "./types.ts";
+
+/** What drives the workflows of one name. */
+export interface DriverOptions {
+  readonly name: string;
+  readonly codes: ReadonlyMap<number, WorkflowRun<unknown, unknown, unknown, never>>;
+  /** How long one go may take, milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** One go at one workflow. */
+export interface Go {
+  readonly runtime: Runtime;
+  readonly services: unknown;
+  readonly tenant: string;
+  readonly id: string;
+  readonly log: Logger;
+  readonly stop: AbortSignal;
+}
+
+/** Left of a go for its last append, milliseconds. */
+const marginMs = 2_000;
+
+const stepTimeoutMs = 20_000;
+
+/** What a step may return, bytes of JSON. */
+const resultBytesMax = 96 * 1024;
+
+/**
+ * Drives a workflow as far as it goes: what it has heard so far is heard again, in its order, by the code from its beginning; what
+ * it asks for then is done, and each answer is stored before the code hears it. Ends when it waits for nothing but
+ * timers, signals and children, or when its time is over.
+ * @throws HoldfastError `superseded` (later): somebody else drives it; the errors of a store that cannot be reached
+ */
+export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): Promise<void> {
+  const { runtime, tenant, id, log } = go;
+  const { system } = runtime;
+  const owner = system.newId();
+  const until = system.now() + timeoutMs - marginMs;
+
+  async function command(entity: string, to: string, name: string, input: unknown, key?: string): Promise<Outcome> {
+    const principal = { ...systemPrincipal, tenant };
+    const context = { correlation: id.slice(0, 128) };
+    const request = { entity, id: to, command: name, input, principal, context };
+    return runtime.execute(key === undefined ? request : { ...request, key, keyOrigin: "derived" });
+  }
+
+  const opened = await command(name, id, internal.open, {});
+  if (!opened.ok) return;
+  // What the entity's own command answers.
+  const state = opened.reply as unknown as Opened;
+  if (state.status !== "running") return;
+  const { run, version } = state;
+  const code = codes.get(version);
+  if (code === undefined) {
+    throw new HoldfastError(
+      "unknown-workflow-version",
+      `Workflow ${name} "${id}" began with version ${version}, which this code does not have; it has ${[...codes.keys()].join(", ")}.`,
+      { retry: "later" },
+    );
+  }
+
+  let was = state.owner;
+  let known = state.facts.length;
+  const attempts = new Map<number, number>();
+  const waitsSince = new Set<number>();
+  const running = new Map<number, Promise<void>>();
+  const found: Fact[] = [];
+  let cancels: number[] = [];
+  let failure: unknown;
+  let wakeUp = (): void => {};
+  const body = createBody({ name, id, run, input: state.input, at: state.at, code });
+
+  async function settle(): Promise<void> {
+    // The code's own awaits, and then whatever they have led to.
+    for (let i = 0; i < 32; i++) await Promise.resolve();
+    await new Promise<void>((resolve) => system.soon(resolve));
+  }
+
+  async function hear(facts: Opened["facts"]): Promise<void> {
+    for (const timed of facts) {
+      const { fact } = timed;
+      if (fact.is === "failed") {
+        attempts.set(fact.n, fact.attempts);
+        waitsSince.add(fact.n);
+      } else if (fact.is === "began") waitsSince.add(fact.n);
+      else if (fact.is === "woke") waitsSince.delete(fact.n);
+      body.hear(timed);
+      await settle();
+    }
+    cancels = [...cancels, ...body.takeSatisfied()];
+  }
+
+  async function record(more: Pick<Advance, "end" | "yields"> = {}): Promise<void> {
+    const facts = found.splice(0);
+    const asked: Advance = { owner, was, run, known, facts, cancels, ...more };
+    const outcome = await command(name, id, internal.advance, asked);
+    if (!outcome.ok) {
+      if (outcome.code === "history-full") return stopWith("history-full", outcome.message);
+      throw new HoldfastError("superseded", outcome.message, { retry: "later" });
+    }
+    was = owner;
+    cancels = [];
+    const { facts: news } = outcome.reply as unknown as Advanced;
+    known += news.length;
+    if (known > factsWarning) {
+      log.warn({ workflow: name, id, facts: known }, "the history of a workflow is nearly full; let it continueAsNew");
+    }
+    if (more.end === undefined) await hear(news);
+  }
+
+  async function stopWith(code: string, message: string): Promise<void> {
+    found.length = 0;
+    log.error({ workflow: name, id, code }, message);
+    await record({ end: { as: "stopped", failure: { code, message } } });
+  }
+
+  function finish(
+    { n, kind, name }: Operation,
+    result: { readonly value?: JsonValue; readonly failure?: ReturnType<typeof failureOf> },
+  ): void {
+    found.push({ is: "done", n, kind, name, ...result });
+  }
+
+  /** Does what is done outside, or by other entities, and notes what came of it. */
+  function begin(asked: Asked, work: () => Promise<void>): void {
+    const task = work()
+      .catch((error: unknown) => void (failure ??= error))
+      .finally(() => {
+        running.delete(asked.n);
+        wakeUp();
+      });
+    running.set(asked.n, task);
+  }
+
+  function keyOf(n: number, at?: number): string {
+    const digest = hash("sha256", [tenant, name, id, run, n].join("\0"), "base64url").slice(0, 32);
+    return at === undefined ? `wf-${digest}` : `hf1.${at}.${digest}`;
+  }
+
+  async function step(asked: Asked & { readonly kind: "run" }): Promise<void> {
+    const { n, name: stepName, options } = asked;
+    const policy = retryPolicy(`step "${stepName}" of workflow ${name}`, options.retry);
+    const ms = Math.min(options.timeoutMs ?? stepTimeoutMs, timeoutMs - marginMs);
+    const attempt = (attempts.get(n) ?? 0) + 1;
+    const abort = new AbortController();
+    let cancel = (): void => {};
+    try {
+      const late = new Promise<never>((_, reject) => {
+        cancel = system.after(ms, () => {
+          const message = `Step "${stepName}" took longer than ${ms} ms.`;
+          reject(new HoldfastError("step-timed-out", message, { retry: "later" }));
+        });
+      });
+      const own = { services: go.services, key: keyOf(n), attempt, signal: abort.signal, log };
+      const value: unknown = await Promise.race([(async () => asked.step(own))(), late]);
+      finish(asked, resultOf(stepName, value));
+    } catch (error) {
+      const isFinal = isHoldfastError(error, "step-result-refused");
+      const delay = isFinal ? undefined : delayOf(policy, attempt, error, system.random);
+      const failure = failureOf(error, "step-failed");
+      if (delay === undefined) return finish(asked, { failure });
+      const { kind } = asked;
+      found.push({ is: "failed", n, kind, name: stepName, attempts: attempt, due: system.now() + delay, failure });
+    } finally {
+      cancel();
+      abort.abort();
+    }
+  }
+
+  async function call(asked: Asked & { readonly kind: "call" }): Promise<void> {
+    try {
+      const { entity, id: to, command: what, input, at } = asked;
+      const outcome = await command(entity, to, what, input, keyOf(asked.n, at));
+      const { ok, version: at2, replayed } = outcome;
+      const result = ok
+        ? { ok, version: at2, replayed, ...(outcome.reply !== undefined && { reply: outcome.reply }) }
+        : { ok, version: at2, replayed, code: outcome.code, message: outcome.message };
+      finish(asked, { value: normalise({ ...result, replayed: false }, "the result of a call") });
+    } catch (error) {
+      // Whether it has happened is open: the whole go is tried again, under the same key.
+      if (!isHoldfastError(error) || error.retry === "later") throw error;
+      finish(asked, { failure: failureOf(error, "call-failed") });
+    }
+  }
+
+  async function startChild(asked: Asked & { readonly kind: "child" }): Promise<void> {
+    const { n, workflow, child, input, at, name: childName } = asked;
+    const parent = { workflow: name, id, run, n, name: childName };
+    try {
+      const outcome = await command(workflow, child, internal.begin, { input: input ?? null, parent }, keyOf(n, at));
+      if (outcome.ok) found.push({ is: "began", n, kind: "child", name: childName, child });
+      else finish(asked, { failure: { code: outcome.code, message: outcome.message } });
+    } catch (error) {
+      if (!isHoldfastError(error) || error.retry === "later") throw error;
+      finish(asked, { failure: failureOf(error, "child-failed") });
+    }
+  }
+
+  /** Begins whatever is asked for and is not under way. True if there is more than there is time for. */
+  function act(): boolean {
+    let lacksTime = false;
+    for (const asked of body.open()) {
+      const { n, kind } = asked;
+      if (running.has(n) || waitsSince.has(n) || found.some((fact) => "kind" in fact && fact.n === n)) continue;
+      if (kind === "sleep" || kind === "until") {
+        found.push({ is: "began", n, kind, name: asked.name, ...(asked.due !== undefined && { due: asked.due }) });
+      } else if (
+        system.now() +
+          (kind === "run" ? Math.min(asked.options.timeoutMs ?? stepTimeoutMs, timeoutMs - 2 * marginMs) : 0) >
+        until
+      ) {
+        lacksTime = true;
+      } else if (kind === "run") begin(asked, () => step(asked));
+      else if (kind === "call") begin(asked, () => call(asked));
+      else begin(asked, () => startChild(asked));
+    }
+    return lacksTime;
+  }
+
+  try {
+    await settle();
+    await hear(state.facts);
+    for (;;) {
+      if (go.stop.aborted) throw new HoldfastError("handler-stopped", "The driver was stopped.", { retry: "later" });
+      const ending = body.ending();
+      if (ending) return await record({ end: endOf(ending, body) });
+      const lacksTime = failure === undefined && act();
+      if (found.length > 0) {
+        await record(running.size === 0 && lacksTime ? { yields: true } : {});
+        continue;
+      }
+      if (running.size > 0) {
+        await new Promise<void>((resolve) => (wakeUp = resolve));
+        continue;
+      }
+      if (failure !== undefined) throw failure;
+      if (lacksTime) await record({ yields: true });
+      return;
+    }
+  } catch (error) {
+    if (!isHoldfastError(error, "workflow-not-deterministic")) throw error;
+    await stopWith(error.code, error.message);
+  }
+}
+
+function endOf(ending: Ending, body: Body): End {
+  if (ending.as === "continues") {
+    return {
+      as: "continued",
+      input: normalise(ending.input ?? null, "the input of continueAsNew"),
+      signals: body.unheard(),
+    };
+  }
+  if (ending.as === "threw") {
+    const failure = failureOf(ending.error, "workflow-failed");
+    return { as: failure.code === "workflow-cancelled" ? "cancelled" : "failed", failure };
+  }
+  try {
+    return {
+      as: "completed",
+      ...(ending.value !== undefined && { output: normalise(ending.value, "what the workflow returns") }),
+    };
+  } catch (error) {
+    return { as: "failed", failure: failureOf(error, "workflow-failed") };
+  }
+}
+
+/** @throws HoldfastError `step-result-refused` */
+function resultOf(step: string, value: unknown): { readonly value?: JsonValue } {
+  if (value === undefined) return {};
+  let normal: JsonValue;
+  try {
+    normal = normalise(value, `what step "${step}" returns`);
+  } catch (error) {
+    throw new HoldfastError("step-result-refused", error instanceof Error ? error.message : String(error));
+  }
+  const bytes = jsonBytes(normal);
+  if (bytes <= resultBytesMax) return { value: normal };
+  throw new HoldfastError(
+    "step-result-refused",
+    `Step "${step}" returns ${bytes} bytes; ${resultBytesMax} are allowed. Store it elsewhere, and return where.`,
+  );
+}

@@ -1,0 +1,309 @@
+import { accept, reject, type Decision, type NewEvent } from "../core/entity/decision.ts";
+import type { AnyDecideContext, CommandDefinition, EntityDefinition } from "../core/entity/definition.ts";
+import { declareEntity } from "../core/entity/entity.ts";
+import type { Schema } from "../core/entity/schema.ts";
+import type { Principal, Action, EntityRef, EntitySpec } from "../core/entity/types.ts";
+import type { JsonValue } from "../core/json.ts";
+import { countOf, factsAfter, factsMax, type Fact, type Failure, type TimedFact } from "./facts.ts";
+import { heard, initial, viewOf, type Parent, type WorkflowState } from "./state.ts";
+import type { Signals, WorkflowStatus } from "./types.ts";
+
+/** What whoever drives a workflow asks its entity for. */
+export interface Advance {
+  /** Who drives it, and whom it has seen as the owner: one of both is, or somebody else has taken over. */
+  readonly owner: string;
+  readonly was: string;
+  readonly run: number;
+  /** How many facts are known to the driver. */
+  readonly known: number;
+  readonly facts: readonly Fact[];
+  /** Operations whose timers are of no use any more. */
+  readonly cancels: readonly number[];
+  /** What becomes of the workflow. */
+  readonly end?: End;
+  /** There is more to do than this driver has time for. */
+  readonly yields?: true;
+}
+
+export type End =
+  | { readonly as: "completed"; readonly output?: JsonValue }
+  | { readonly as: "failed" | "cancelled" | "stopped"; readonly failure: Failure }
+  | { readonly as: "continued"; readonly input: JsonValue; readonly signals: readonly Fact[] };
+
+/** The data of an event `advanced`. */
+interface Taken {
+  readonly owner: string;
+  readonly facts: readonly Fact[];
+  readonly over?: readonly number[];
+}
+
+/** What is behind the facts that the driver knows. */
+export interface Advanced {
+  readonly facts: readonly TimedFact[];
+  readonly now: number;
+}
+
+/** What a driver begins with. */
+export interface Opened extends Omit<WorkflowState, "facts" | "waiting"> {
+  readonly facts: readonly TimedFact[];
+  readonly now: number;
+}
+
+/** Names of commands that are the workflow's own: nobody else may send them. */
+export const internal = {
+  begin: "begin",
+  open: "open",
+  advance: "advance",
+  wake: "wake",
+  childEnded: "child-ended",
+  expire: "expire",
+} as const;
+
+/** What makes somebody drive it. */
+export const awakening = [
+  "started",
+  "signalled",
+  "woke",
+  "cancelRequested",
+  "yielded",
+  "continued",
+  "resumed",
+] as const;
+
+const deadlineTimer = "deadline";
+const timerOf = (n: number | string): string => `op-${n}`;
+
+/** Its data were checked where they came in. */
+const anything: Schema = { "~standard": { version: 1, vendor: "holdfast", validate: (value) => ({ value }) } };
+
+export interface EntityParts {
+  readonly name: string;
+  readonly input: Schema;
+  readonly signals: Signals;
+  readonly version: number;
+  readonly deadlineMs: number | undefined;
+  readonly authorize?: ((principal: Principal, action: Action) => boolean | Promise<boolean>) | undefined;
+  readonly history?: boolean | undefined;
+}
+
+type Context = AnyDecideContext;
+type Decide = (state: WorkflowState, input: never, context: Context) => Decision;
+
+/** The entity of a workflow: its stream is the workflow, and everything that happens to it is a command. */
+export function workflowEntity({
+  name,
+  input,
+  signals,
+  version,
+  deadlineMs,
+  authorize,
+  history,
+}: EntityParts): EntityDefinition {
+  const event = {
+    started: anything,
+    advanced: anything,
+    signalled: anything,
+    woke: anything,
+    cancelRequested: anything,
+    yielded: anything,
+    continued: anything,
+    resumed: anything,
+    ended: anything,
+  };
+  const base = declareEntity<undefined, string, WorkflowState, typeof event, unknown>(name, {
+    initial: () => initial,
+    events: event,
+    evolve: {
+      started: (_state, data, { time }) => ({ ...initial, ...(data as object), status: "running", run: 1, at: time }),
+      advanced(state, data, { time }) {
+        const { facts, owner, over } = data as Taken;
+        return { ...heard(state, facts, time, over), owner };
+      },
+      signalled: (state, data, { time }) => heard(state, [{ is: "signalled", ...(data as { name: string }) }], time),
+      woke: (state, data, { time }) => heard(state, [data as Fact], time),
+      cancelRequested: (state, data, { time }) => heard(state, [{ is: "cancelled", failure: data as Failure }], time),
+      yielded: (state) => state,
+      continued(state, data, { time }) {
+        const { input, signals } = data as { readonly input: JsonValue; readonly signals: readonly Fact[] };
+        const { version, run, parent, owner } = state;
+        return heard(
+          { ...initial, status: "running", version, run: run + 1, at: time, parent, owner, input },
+          signals,
+          time,
+        );
+      },
+      resumed: (state) => ({ ...state, status: "running" as const }),
+      ended(state, data) {
+        const { status, output, failure } = data as { status: WorkflowStatus; output?: JsonValue; failure?: Failure };
+        return {
+          ...state,
+          status,
+          waiting: status === "stopped" ? state.waiting : {},
+          ...(output !== undefined && { output }),
+          ...(failure && { failure }),
+        };
+      },
+    },
+    view: viewOf,
+    ...(authorize && { authorize }),
+    ...(history !== undefined && { history }),
+    startsWith: ["start", internal.begin],
+  });
+
+  const commands = new Map<string, CommandDefinition>();
+  const add = (command: string, decide: Decide, input?: Schema): void => {
+    // Types are erased here, as in EntityDefinition.
+    const erased = decide as unknown as CommandDefinition["decide"];
+    commands.set(command, { name: command, input, prepare: undefined, decide: erased, remember: false });
+  };
+  /** For the workflow's own machinery. */
+  const own = (command: string, decide: Decide, input: Schema = anything): void =>
+    add(
+      command,
+      (state, input, context) =>
+        context.principal.kind === "system"
+          ? decide(state, input, context)
+          : reject("not-yours", `"${command}" is for the workflow's own machinery.`, { status: 403 }),
+      input,
+    );
+
+  function start(
+    state: WorkflowState,
+    input: JsonValue,
+    parent: Parent | null,
+    { events, schedule }: Context,
+  ): Decision {
+    if (state.status !== "none") {
+      return reject("workflow-exists", `Workflow ${name} with this id was started before; it is ${state.status}.`);
+    }
+    if (deadlineMs !== undefined) schedule(deadlineTimer, { afterMs: deadlineMs })[internal.expire]?.({});
+    return made(events, "started", { input: input ?? null, version, parent });
+  }
+
+  add("start", (state, input: JsonValue, context) => start(state, input, null, context), input);
+  own(internal.begin, (state, asked: { readonly input: JsonValue; readonly parent: Parent }, context) =>
+    start(state, asked.input, asked.parent, context),
+  );
+  for (const [signal, schema] of Object.entries(signals)) {
+    add(
+      `signal-${signal}`,
+      (state, data: JsonValue | undefined, { events }) =>
+        state.status === "running" || state.status === "stopped"
+          ? made(events, "signalled", { name: signal, ...(data !== undefined && { data }) })
+          : ended(name, state),
+      schema,
+    );
+  }
+  add("cancel", (state, _input, { events }) => {
+    if (state.status !== "running") return ended(name, state);
+    if (isCancelled(state)) return [];
+    return made(events, "cancelRequested", { code: "workflow-cancelled", message: "The workflow was cancelled." });
+  });
+  add("retry", (state, _input, { events }) =>
+    state.status === "stopped"
+      ? made(events, "resumed", {})
+      : reject("workflow-not-stopped", `Workflow ${name} is ${state.status}; only what was stopped is tried again.`),
+  );
+  own(internal.expire, (state, _input, { events }) =>
+    state.status === "running" && !isCancelled(state)
+      ? made(events, "cancelRequested", { code: "workflow-timed-out", message: "The workflow has taken too long." })
+      : [],
+  );
+  own(internal.open, (state, _input, { now }) => {
+    const { facts, waiting: _waiting, ...others } = state;
+    return accept([], { reply: { ...others, facts: facts.flat(), now } });
+  });
+  own(internal.wake, (state, { n, run }: { readonly n: number; readonly run: number }, { events }) =>
+    state.status === "running" && state.run === run && String(n) in state.waiting
+      ? made(events, "woke", { is: "woke", n })
+      : [],
+  );
+  own(internal.childEnded, (state, told: { run: number; fact: Fact & { readonly n: number } }, { events }) => {
+    const isWaitedFor = state.run === told.run && String(told.fact.n) in state.waiting;
+    // A stopped parent hears of it, too, when it goes on.
+    const isOpen = state.status === "running" || state.status === "stopped";
+    return isOpen && isWaitedFor ? made(events, "woke", told.fact) : [];
+  });
+  own(internal.advance, (state, asked: Advance, context) => advance(name, state, asked, context));
+  return { ...base.definition, commands };
+}
+
+function isCancelled({ facts }: WorkflowState): boolean {
+  return facts.some((piece) => piece.some(({ fact }) => fact.is === "cancelled"));
+}
+
+function ended(name: string, { status }: WorkflowState): Decision {
+  return reject("workflow-ended", `Workflow ${name} is ${status}.`);
+}
+
+function made(events: Context["events"], type: string, data: unknown): NewEvent {
+  // All of them were declared above.
+  return (events[type] as (data: unknown) => NewEvent)(data);
+}
+
+/** Takes what a driver has found out, unless somebody else drives by now. */
+function advance(name: string, state: WorkflowState, asked: Advance, context: Context): Decision {
+  const { owner, was, run, known, facts, cancels, end, yields } = asked;
+  const { events, now, schedule, cancel, send } = context;
+  if (state.status !== "running" || state.run !== run) return reject("superseded", "This run of the workflow is over.");
+  if (state.owner !== owner && state.owner !== was) return reject("superseded", "Somebody else drives the workflow.");
+  if (countOf(state.facts) + facts.length > factsMax && end === undefined) {
+    return reject(
+      "history-full",
+      `A run of workflow ${name} has ${factsMax} facts at most; begin anew with continueAsNew.`,
+    );
+  }
+  const result: NewEvent[] = [];
+  if (facts.length + cancels.length > 0) {
+    result.push(
+      made(events, "advanced", { owner, facts, ...(cancels.length > 0 && { over: cancels }) } satisfies Taken),
+    );
+  }
+  for (const fact of facts) {
+    if ((fact.is === "began" || fact.is === "failed") && fact.due !== undefined) {
+      schedule(timerOf(fact.n), { at: fact.due })[internal.wake]?.({ n: fact.n, run });
+    } else if (fact.is === "done" && state.waiting[fact.n]?.due !== undefined) {
+      cancel(timerOf(fact.n));
+    }
+  }
+  for (const n of cancels) if (state.waiting[n]?.due !== undefined) cancel(timerOf(n));
+  if (end) {
+    for (const [n, { due }] of Object.entries(state.waiting))
+      if (due !== undefined && end.as !== "stopped") cancel(timerOf(n));
+    if (end.as === "continued") {
+      const { input, signals } = end;
+      result.push(made(events, "continued", { input, signals }));
+    } else {
+      const { as, ...what } = end;
+      result.push(made(events, "ended", { status: as, ...what }));
+      if (as !== "stopped") {
+        cancel(deadlineTimer);
+        tellParent(state, end, send);
+      }
+    }
+  } else if (yields) {
+    result.push(made(events, "yielded", {}));
+  }
+  const after = heard(state, facts, now);
+  const reply: Advanced = { facts: factsAfter(after.facts, known), now };
+  return accept(result, { reply });
+}
+
+/** Stored with the end, delivered once. */
+function tellParent({ parent }: WorkflowState, end: Exclude<End, { as: "continued" }>, send: Context["send"]): void {
+  if (parent === null) return;
+  const { workflow, id, run, n, name } = parent;
+  const fact: Fact = {
+    is: "done",
+    n,
+    kind: "child",
+    name,
+    ...(end.as === "completed" ? end.output !== undefined && { value: end.output } : { failure: end.failure }),
+  };
+  // All workflows have the same commands of their own: which one it is, is a matter of its name.
+  const ref = { name: workflow, definition: parentDefinition } as unknown as EntityRef<EntitySpec>;
+  (send(ref, id) as { readonly [command: string]: (input: unknown) => void })[internal.childEnded]?.({ run, fact });
+}
+
+/** What `send` looks at. */
+const parentDefinition = { commands: new Map([[internal.childEnded, {}]]) };
