@@ -1,5 +1,5 @@
-import { hash } from "node:crypto";
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
+import { digest } from "../core/journal/keys.ts";
 import type { JsonValue } from "../core/json.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
 import type { EntityRef, EntitySpec } from "../core/entity/types.ts";
@@ -223,7 +223,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   };
 
   function draw(what: string): Buffer {
-    return hash("sha256", [what, name, id, run, ++draws].join("\0"), "buffer");
+    return Buffer.from(digest([what, name, id, run, ++draws].join("\0")), "base64url");
   }
 
   async function whole(): Promise<void> {
@@ -270,7 +270,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       } else if (fact.is === "signalled") {
         signalled(fact.name, fact.data);
       } else if (fact.is === "cancelled") {
-        for (const n of [...waiting.keys()]) {
+        for (const n of waiting.keys()) {
           satisfied.push(n);
           over(n, ({ reject }) => reject(errorOf(fact.failure)));
         }

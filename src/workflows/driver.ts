@@ -1,8 +1,8 @@
-import { hash } from "node:crypto";
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
+import { digest, formatKey } from "../core/journal/keys.ts";
 import { jsonBytes, normalise, type JsonValue } from "../core/json.ts";
 import { systemPrincipal } from "../core/runtime/authorize.ts";
-import type { Outcome } from "../core/runtime/requests.ts";
+import type { CommandRequest, Outcome } from "../core/runtime/requests.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import type { Logger } from "../core/runtime/system.ts";
 import { createBody, failureOf, type Asked, type Body, type Ending } from "./body.ts";
@@ -49,14 +49,19 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const owner = system.newId();
   const until = system.now() + timeoutMs - marginMs;
 
-  async function command(entity: string, to: string, name: string, input: unknown, key?: string): Promise<Outcome> {
+  function command(
+    entity: string,
+    to: string,
+    name: string,
+    input: unknown,
+    keyed: Pick<CommandRequest, "key" | "keyOrigin">,
+  ): Promise<Outcome> {
     const principal = { ...systemPrincipal, tenant };
-    const context = { correlation: id.slice(0, 128) };
-    const request = { entity, id: to, command: name, input, principal, context };
-    return runtime.execute(key === undefined ? request : { ...request, key, keyOrigin: "derived" });
+    const request = { entity, id: to, command: name, input, principal, context: { correlation: id.slice(0, 128) } };
+    return runtime.execute({ ...request, ...keyed });
   }
 
-  const opened = await command(name, id, internal.open, {});
+  const opened = await command(name, id, internal.open, {}, {});
   if (!opened.ok) return;
   // What the entity's own command answers.
   const state = opened.reply as unknown as Opened;
@@ -71,6 +76,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     );
   }
 
+  let advances = 0;
   let was = state.owner;
   let known = state.facts.length;
   const attempts = new Map<number, number>();
@@ -105,7 +111,9 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   async function record(more: Pick<Advance, "end" | "yields"> = {}): Promise<void> {
     const facts = found.splice(0);
     const asked: Advance = { owner, was, run, known, facts, cancels, ...more };
-    const outcome = await command(name, id, internal.advance, asked);
+    const outcome = await command(name, id, internal.advance, asked, {
+      key: formatKey(system.now(), `${owner}-${++advances}`),
+    });
     if (!outcome.ok) {
       if (outcome.code === "history-full") return stopWith("history-full", outcome.message);
       throw new HoldfastError("superseded", outcome.message, { retry: "later" });
@@ -145,8 +153,8 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 
   function keyOf(n: number, at?: number): string {
-    const digest = hash("sha256", [tenant, name, id, run, n].join("\0"), "base64url").slice(0, 32);
-    return at === undefined ? `wf-${digest}` : `hf1.${at}.${digest}`;
+    const which = digest([tenant, name, id, run, n].join("\0"));
+    return at === undefined ? `wf-${which}` : `hf1.${at}.${which}`;
   }
 
   async function step(asked: Asked & { readonly kind: "run" }): Promise<void> {
@@ -182,7 +190,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   async function call(asked: Asked & { readonly kind: "call" }): Promise<void> {
     try {
       const { entity, id: to, command: what, input, at } = asked;
-      const outcome = await command(entity, to, what, input, keyOf(asked.n, at));
+      const outcome = await command(entity, to, what, input, { key: keyOf(asked.n, at), keyOrigin: "derived" });
       const { ok, version: at2, replayed } = outcome;
       const result = ok
         ? { ok, version: at2, replayed, ...(outcome.reply !== undefined && { reply: outcome.reply }) }
@@ -199,7 +207,16 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     const { n, workflow, child, input, at, name: childName } = asked;
     const parent = { workflow: name, id, run, n, name: childName };
     try {
-      const outcome = await command(workflow, child, internal.begin, { input: input ?? null, parent }, keyOf(n, at));
+      const outcome = await command(
+        workflow,
+        child,
+        internal.begin,
+        { input: input ?? null, parent },
+        {
+          key: keyOf(n, at),
+          keyOrigin: "derived",
+        },
+      );
       if (outcome.ok) found.push({ is: "began", n, kind: "child", name: childName, child });
       else finish(asked, { failure: { code: outcome.code, message: outcome.message } });
     } catch (error) {
