@@ -69,17 +69,30 @@ export const turns = 4;
 
 /** Measures two sides in turn, A B A B ...; a round's figure is the mean of its turns. */
 export async function compare(bench: Bench, what: string, baseline: Side, side: Side): Promise<Comparison> {
-  const figures: { readonly a: number; readonly b: number }[] = [];
+  const [found] = await compareAll(bench, what, baseline, [side]);
+  // As many as there are sides.
+  return found as Comparison;
+}
+
+/** The same of several sides, A B C A B C ..., each compared with the first. */
+export async function compareAll(
+  bench: Bench,
+  what: string,
+  baseline: Side,
+  sides: readonly Side[],
+): Promise<readonly Comparison[]> {
+  const figures: { readonly a: number; readonly b: number }[][] = sides.map(() => []);
   for (let round = 1; round <= bench.rounds; round++) {
     bench.progress(`${what}: round ${round} of ${bench.rounds}`);
-    let [a, b] = [0, 0];
+    let a = 0;
+    const others = sides.map(() => 0);
     for (let turn = 0; turn < turns; turn++) {
       a += (await baseline()) / turns;
-      b += (await side()) / turns;
+      for (const [i, side] of sides.entries()) others[i] = (others[i] ?? 0) + (await side()) / turns;
     }
-    figures.push({ a, b });
+    for (const [i, b] of others.entries()) figures[i]?.push({ a, b });
   }
-  return comparison(figures);
+  return figures.map(comparison);
 }
 
 /** @throws RangeError for no rounds */

@@ -5,7 +5,7 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
-import { setTimeout as sleep } from "node:timers/promises";
+import { readAndWrite, type Change } from "../cloud/optimistic.ts";
 
 /** Handlers as they are written without a framework: the state is one item, and its version is the lock. */
 export interface ByHand {
@@ -13,40 +13,47 @@ export interface ByHand {
   readonly table: string;
 }
 
-/** How a command changes the state; undefined: there is none yet. */
-export type Change<State> = (state: State | undefined) => State;
-
-/**
- * Reads the state, changes it, and puts it on the condition that nobody was faster; else all over again, after a random
- * time of up to `baseMs`, doubled with each attempt, at most a second. No keys: a retry by the client counts twice.
- * Source: aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter ("full jitter")
- */
-export async function getAndPut<State>(
+/** Gets the state, changes it, and puts it if nobody was faster (`readAndWrite`). */
+export function getAndPut<State>(
   { client, table }: ByHand,
   id: string,
   baseMs: number,
   change: Change<State>,
 ): Promise<void> {
   const key = { pk: { S: id }, sk: { S: "state" } };
-  for (let attempt = 0; ; attempt++) {
-    const { Item: item } = await client.send(new GetItemCommand({ TableName: table, Key: key, ConsistentRead: true }));
-    const version = Number(item?.["version"]?.N ?? 0);
-    const state = change(item?.["state"]?.S === undefined ? undefined : (JSON.parse(item["state"].S) as State));
-    const put = new PutItemCommand({
-      TableName: table,
-      Item: { ...key, version: { N: String(version + 1) }, state: { S: JSON.stringify(state) } },
-      ...(version === 0
-        ? { ConditionExpression: "attribute_not_exists(pk)" }
-        : { ConditionExpression: "version = :seen", ExpressionAttributeValues: { ":seen": { N: String(version) } } }),
-    });
-    try {
-      await client.send(put);
-      return;
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error;
-      await sleep(Math.random() * Math.min(1_000, baseMs * 2 ** attempt));
-    }
-  }
+  return readAndWrite<State, number>(
+    {
+      async read() {
+        const { Item: item } = await client.send(
+          new GetItemCommand({ TableName: table, Key: key, ConsistentRead: true }),
+        );
+        if (item?.["state"]?.S === undefined) return undefined;
+        // What `write` has put there.
+        return { state: JSON.parse(item["state"].S) as State, version: Number(item["version"]?.N) };
+      },
+      async write(state, version) {
+        const put = new PutItemCommand({
+          TableName: table,
+          Item: { ...key, version: { N: String((version ?? 0) + 1) }, state: { S: JSON.stringify(state) } },
+          ...(version === undefined
+            ? { ConditionExpression: "attribute_not_exists(pk)" }
+            : {
+                ConditionExpression: "version = :seen",
+                ExpressionAttributeValues: { ":seen": { N: String(version) } },
+              }),
+        });
+        try {
+          await client.send(put);
+          return true;
+        } catch (error) {
+          if (error instanceof ConditionalCheckFailedException) return false;
+          throw error;
+        }
+      },
+    },
+    baseMs,
+    change,
+  );
 }
 
 /**

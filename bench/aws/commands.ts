@@ -2,15 +2,10 @@ import { DynamoDBClient, GetItemCommand, PutItemCommand, type AttributeValue } f
 import { createRuntime, type Runtime } from "holdfast";
 import { createDynamoJournal } from "holdfast/aws/dynamodb";
 import app from "../../examples/shop/app.ts";
+import { cartOf, cartsCount, commandsTo, digits, fillCarts, warmUpWidth } from "../cloud/carts.ts";
 import { atOnce, compare, keepBusy, perSecond, type Bench, type Benchmark, type Shared } from "../harness.ts";
-import { addItem, cartId, cartsCount as cycle, itemOf, opaqueKey } from "../workload.ts";
+import { cartId } from "../workload.ts";
 import { openDynamo, system } from "./dynamo.ts";
-
-/** As many as there are records between two snapshots: with one more command on each, one of them has a snapshot due. */
-const cartsCount = 100;
-
-/** Commands and puts before the clock starts, at the same time. */
-const warmUpWidth = 16;
 
 /** Both sides, on one table. */
 interface Store {
@@ -25,9 +20,7 @@ async function openStore(bench: Bench): Promise<Shared<Store>> {
   const journal = createDynamoJournal({ client: dynamo.client(), table, system });
   const runtime = createRuntime(app, { journal, system });
   bench.progress(`${cartsCount} carts with 1 to ${cartsCount} commands`);
-  await atOnce(warmUpWidth, cartsCount, async (cart) => {
-    for (let i = 0; i <= cart; i++) await addItem(runtime, cartId(cart), opaqueKey(), itemOf(i * cycle));
-  });
+  await fillCarts(runtime);
   const client = dynamo.client();
   const record = await recordOf(client, table, cartId(cartsCount - 1), cartsCount);
   let used = 0;
@@ -52,15 +45,6 @@ async function recordOf(
   return Item;
 }
 
-/** A sequence as the journal's sort keys have it. */
-function digits(sequence: number): string {
-  return String(sequence).padStart(16, "0");
-}
-
-function cartOf(index: number): string {
-  return cartId(index % cartsCount);
-}
-
 function commands(name: string, what: string, width: number): Benchmark {
   return {
     name,
@@ -68,11 +52,8 @@ function commands(name: string, what: string, width: number): Benchmark {
       const { runtime, put } = await bench.shared(openStore);
       // Longer than on one machine, where a command takes a tenth of the time.
       const turnMs = bench.turnMs * 2;
-      let [puts, commands] = [0, 0];
-      const command = (): Promise<void> => {
-        const index = commands++;
-        return addItem(runtime, cartOf(index), opaqueKey(), itemOf(index * cycle));
-      };
+      let puts = 0;
+      const command = commandsTo(runtime);
       const { value, ratio } = await compare(
         bench,
         what,

@@ -36,6 +36,12 @@ export interface ServiceBus {
    * @throws a refusal when there is no such entity.
    */
   messages(entity: string): readonly MessageView[];
+  /**
+   * Whether whoever receives now, from that session or from a queue or subscription without one, would get a message at once;
+   * where it has sessions and none is named: whether whoever accepts the next one would get it at once.
+   * @throws a refusal when there is no such entity.
+   */
+  isWaiting(entity: string, sessionId?: string): boolean;
   /** How often clients have asked for what, since the start or the last reset. */
   operations(): Readonly<Partial<Record<Counted, number>>>;
   resetOperations(): void;
@@ -71,6 +77,14 @@ export async function startServiceBus(options: ServiceBusOptions): Promise<Servi
     return topic;
   }
 
+  function isWaiting(entity: string, sessionId?: string): boolean {
+    const { queue } = namespace.find(entity);
+    const { sessions, lane } = queue ?? {};
+    if (!sessions) return (lane?.line.size ?? 0) > 0;
+    if (sessionId !== undefined) return sessions.lane(sessionId).line.size > 0;
+    return sessions.ids().some((id) => !sessions.holder(id) && sessions.lane(id).line.size > 0);
+  }
+
   async function stop(): Promise<void> {
     await server.stop();
     namespace.close();
@@ -80,6 +94,7 @@ export async function startServiceBus(options: ServiceBusOptions): Promise<Servi
     connectionString: `Endpoint=sb://${host}:${server.port};SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true`,
     port: server.port,
     messages: (entity) => viewsOf(namespace.find(entity)),
+    isWaiting,
     operations: operations.counts,
     resetOperations: operations.reset,
     addSubscription(topic, name, subscriptionOptions = {}) {
