@@ -74,18 +74,25 @@ export interface Holdfast<Services> {
    * Composes and checks the app.
    * @throws HoldfastError `invalid-declaration`
    */
-  app<const Entities extends readonly EntityRef<EntitySpec>[]>(
-    parts: AppParts<Entities, Services>,
-  ): App<AppSpec<Entities>, Services>;
+  app<
+    const Entities extends readonly EntityRef<EntitySpec>[],
+    const Workflows extends readonly DrivenEntity<Services>[] = readonly [],
+  >(parts: AppParts<Entities, Services, Workflows>): App<AppSpec<readonly [...Entities, ...Workflows]>, Services>;
 }
 
-export interface AppParts<Entities extends readonly EntityRef<EntitySpec>[], Services> {
+/** What `workflow(...)` of holdfast/workflows makes: an entity, and a subscription that drives it. */
+export type DrivenEntity<Services> = EntityRef<EntitySpec> & { readonly driver: Subscription<Services> };
+
+export interface AppParts<
+  Entities extends readonly EntityRef<EntitySpec>[],
+  Services,
+  Workflows extends readonly DrivenEntity<Services>[] = readonly DrivenEntity<Services>[],
+> {
   readonly entities: Entities;
   readonly subscriptions?: readonly Subscription<Services>[];
   readonly workers?: readonly Worker<Schema, Services>[];
   readonly timers?: readonly Timer<Services>[];
-  /** What `workflow(...)` of holdfast/workflows has made: each is an entity, and a subscription that drives it. */
-  readonly workflows?: readonly (EntityRef<EntitySpec> & { readonly driver: Subscription<Services> })[];
+  readonly workflows?: Workflows;
 }
 
 /** The factory of an app's parts. `Services` is what `prepare` and handlers get; each run supplies its own. */
@@ -100,13 +107,15 @@ export function holdfast<Services = undefined>(): Holdfast<Services> {
   };
 }
 
-function composeApp<const Entities extends readonly EntityRef<EntitySpec>[], Services>(
-  parts: AppParts<Entities, Services>,
-): App<AppSpec<Entities>, Services> {
+function composeApp<
+  const Entities extends readonly EntityRef<EntitySpec>[],
+  Services,
+  const Workflows extends readonly DrivenEntity<Services>[],
+>(parts: AppParts<Entities, Services, Workflows>): App<AppSpec<readonly [...Entities, ...Workflows]>, Services> {
   for (const name of Object.keys(parts)) {
     if (!partNames.has(name)) throw declarationError(`An app has ${[...partNames].join(", ")}; not "${name}".`);
   }
-  const { workflows = [] } = parts;
+  const workflows: readonly DrivenEntity<Services>[] = parts.workflows ?? [];
   const entities = definitionsOf("Entity", "commands", [...parts.entities, ...workflows]);
   for (const definition of entities.values()) checkEntity(definition);
   const subscriptions = definitionsOf("Subscription", "wants", [

@@ -17,7 +17,13 @@ export function rawPath(target: string): string {
   return slash === -1 ? "/" : path.slice(slash);
 }
 
-/** The parts of `/api/{entity}/{id}` and `/api/{entity}/{id}/{command}`, still encoded; otherwise `undefined`. */
+/** What a workflow's signals are called as commands: `/signals/approved` is `signal-approved`. */
+const signals = "signals/";
+
+/**
+ * The parts of `/api/{entity}/{id}`, `/api/{entity}/{id}/{command}` and `/api/{workflow}/{id}/signals/{signal}`, still encoded;
+ * otherwise `undefined`.
+ */
 export function apiParts(
   path: string,
 ): { readonly entity: string; readonly id: string; readonly command: string | undefined } | undefined {
@@ -27,7 +33,8 @@ export function apiParts(
   const entity = path.slice(api.length, afterEntity);
   const afterId = path.indexOf("/", afterEntity + 1);
   if (afterId === -1) return { entity, id: path.slice(afterEntity + 1), command: undefined };
-  const command = path.slice(afterId + 1);
+  const rest = path.slice(afterId + 1);
+  const command = rest.startsWith(signals) ? `signal-${rest.slice(signals.length)}` : rest;
   return command.includes("/") ? undefined : { entity, id: path.slice(afterEntity + 1, afterId), command };
 }
 

@@ -302,7 +302,15 @@ function errorOf({ code, message }: Failure): HoldfastError {
 export function failureOf(error: unknown, fallback: string): Failure {
   if (isHoldfastError(error)) return { code: error.code, message: error.message };
   if (error instanceof Error) return { code: fallback, message: `${error.name}: ${error.message}` };
-  return { code: fallback, message: `Something that is no error was thrown: ${String(error).slice(0, 200)}` };
+  return { code: fallback, message: `Something that is no error was thrown: ${textOf(error).slice(0, 200)}` };
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return typeof thrown === "object" ? JSON.stringify(thrown) : String(thrown);
+  } catch {
+    return "an object";
+  }
 }
 
 function describe({ kind, name }: Operation): string {

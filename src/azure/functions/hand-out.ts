@@ -3,7 +3,7 @@ import type { Message, Outcome, QueueConsumer } from "../../core/broker/receive.
 import { HoldfastError } from "../../core/errors.ts";
 import type { System } from "../../core/runtime/system.ts";
 import type { Instance } from "./instance.ts";
-import { isText, messageOf, retryAttribute, type Metadata } from "./message.ts";
+import { isText, messageOf, receivesAttribute, retryAttribute, type Metadata } from "./message.ts";
 
 /** Handles one message of a trigger. Resolves when it is done with; where it rejects, the host gives it back. */
 export type HandOut = (body: unknown, metadata: Metadata | undefined) => Promise<void>;
@@ -47,8 +47,8 @@ export function createHandOut(
    * Puts it into the queue once more, for later. Where the process dies behind that, both are there, and have the effects
    * of one. False where the broker does not take it.
    */
-  async function sendCopy({ id, body, attributes }: Message, delayMs: number): Promise<boolean> {
-    const named = { ...attributes, [retryAttribute]: id };
+  async function sendCopy({ id, receives, body, attributes }: Message, delayMs: number): Promise<boolean> {
+    const named = { ...attributes, [retryAttribute]: id, [receivesAttribute]: String(receives) };
     const copy = { id: system.newId(), body, attributes: named, notBefore: system.now() + delayMs };
     const [error] = await bus.send(consumer, [copy]);
     if (error) system.log.warn({ consumer, message: id, error }, "a message waits here, since its queue takes no copy");
@@ -63,7 +63,9 @@ export function createHandOut(
       const outcome = await attempt(message, of);
       if (outcome.kind === "done") return;
       const { delayMs } = outcome;
-      if (!ordered && delayMs > waitMs && (await sendCopy(message, delayMs))) return;
+      // A copy of what is no text would be one.
+      const mayMove = !ordered && of === queue;
+      if (mayMove && delayMs > waitMs && (await sendCopy(message, delayMs))) return;
       await new Promise<void>((resolve) => void system.after(delayMs, resolve));
       // Behind the wait: whoever gets it next tries it at once.
       if (system.now() - began >= keptMs) throw returned(consumer, message.id);

@@ -11,6 +11,9 @@ export type Metadata = { readonly [name: string]: unknown };
  */
 export const retryAttribute = "retryof";
 
+/** The property of a copy that says how often what it stands for was handed out before. */
+export const receivesAttribute = "retryreceives";
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -30,13 +33,12 @@ export function messageOf(body: unknown, metadata: Metadata | undefined, now: nu
   if (!Number.isSafeInteger(receives)) {
     throw malformed(`a deliveryCount, a whole number; this is ${JSON.stringify(deliveryCount)}`);
   }
-  const { [retryAttribute]: first, ...attributes } = attributesOf(applicationProperties);
-  const sent = typeof enqueuedTimeUtc === "string" ? epochOf(enqueuedTimeUtc) : Number.NaN;
+  const { [retryAttribute]: first, [receivesAttribute]: before, ...attributes } = attributesOf(applicationProperties);
+  const sent = typeof enqueuedTimeUtc === "string" ? epochOf(inUtc(enqueuedTimeUtc)) : Number.NaN;
   return {
     id: first ?? messageId,
     group: typeof sessionId === "string" ? sessionId : undefined,
-    // A copy has been handed out before, though not as this message.
-    receives: Math.max(1, receives) + (first === undefined ? 0 : 1),
+    receives: Math.max(1, receives) + (first === undefined ? 0 : countOf(before)),
     body: textOf(body),
     attributes,
     sent: Number.isNaN(sent) ? now : sent,
@@ -51,6 +53,16 @@ export function isText(body: Uint8Array): boolean {
   } catch {
     return false;
   }
+}
+
+/** A copy has been handed out before, though not as this message. */
+function countOf(before: string | undefined): number {
+  return before !== undefined && /^[1-9]\d{0,5}$/.test(before) ? Number(before) : 1;
+}
+
+/** The host leaves the zone out. */
+function inUtc(time: string): string {
+  return /(?:Z|[+-]\d\d:\d\d)$/.test(time) ? time : `${time}Z`;
 }
 
 function textOf(body: Buffer): string {

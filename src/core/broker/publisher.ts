@@ -20,6 +20,9 @@ export interface PublisherPorts {
 /** How long one attempt may last, milliseconds. */
 const publishMs = 30_000;
 
+/** Attempts at once. What comes meanwhile goes together with the next one: fewer requests, and no wait where there is none. */
+const attemptsMax = 2;
+
 /** Records that may wait. More are left to their wake-ups. */
 const waitingMax = 10_000;
 
@@ -31,6 +34,7 @@ export function createPublisher({ relay: { relay }, marks, system }: PublisherPo
   const waiting = new Map<string, Committed[]>();
   const busy = new Set<string>();
   let count = 0;
+  let attempts = 0;
   let planned = false;
   let whenIdle: (() => void)[] = [];
 
@@ -42,6 +46,8 @@ export function createPublisher({ relay: { relay }, marks, system }: PublisherPo
 
   function begin(): void {
     planned = false;
+    // Whoever ends plans the next one.
+    if (attempts >= attemptsMax) return;
     const free = [...waiting].filter(([key]) => !busy.has(key));
     for (const [key, records] of free) {
       waiting.delete(key);
@@ -53,10 +59,12 @@ export function createPublisher({ relay: { relay }, marks, system }: PublisherPo
   }
 
   async function attempt(streams: readonly (readonly [key: string, records: readonly Committed[]])[]): Promise<void> {
+    attempts++;
     await relay(
       streams.flatMap(([, records]) => records),
       system.now() + publishMs,
     );
+    attempts--;
     for (const [key] of streams) busy.delete(key);
     if (waiting.size > 0) plan();
     else checkIdle();

@@ -1,11 +1,17 @@
 import type { Tables } from "@holdfast/tables-emulator";
 import { createServiceBusBus } from "holdfast/azure/service-bus";
-import { createMarkedTablesJournal, createTablesFailures, createTablesPlaces, scanRecords } from "holdfast/azure/tables";
+import {
+  createMarkedTablesJournal,
+  createTablesFailures,
+  createTablesPlaces,
+  scanRecords,
+} from "holdfast/azure/tables";
 import type { DeliveryContext, DeliveryStore, TestApp } from "holdfast/testing";
 import { onTestFinished, vi } from "vitest";
-import { createInstance } from "../../../src/azure/functions/instance.ts";
+import { createInstance, type InstancePorts } from "../../../src/azure/functions/instance.ts";
 import { backfillInto } from "../../../src/cli/target/backfill.ts";
 import type { Bus } from "../../../src/core/broker/bus.ts";
+import type { Journal } from "../../../src/core/journal/port.ts";
 import { createPatientSystem } from "../../aws/delivery/system.ts";
 import { hostOn, type Platform } from "../../core/broker/host.ts";
 import { createDeployment, type Deployment } from "./deployment.ts";
@@ -17,6 +23,9 @@ import { createTrigger } from "./trigger.ts";
 /** How long nothing may happen until whoever waits for something is told that it does not come, seconds. */
 const patienceSeconds = 5;
 
+/** What comes between the instances that are started and what they share. */
+export type Between = (ports: Pick<InstancePorts, "journal" | "bus">) => Pick<InstancePorts, "journal" | "bus">;
+
 /**
  * Starts apps as Azure runs them: each instance is a function app, composed as its functions compose it, and what the
  * platform does around functions is done here. All instances of a case share a table, a topic, queues and timers.
@@ -25,7 +34,10 @@ const patienceSeconds = 5;
  * process's `Date` does, which the SDKs ask. So locks, schedules and the ten minutes in which the topic knows duplicates
  * are the broker's own, in the cases' time. Requests take no time: an instance's clock waits for them.
  */
-export function azureContext(emulator: () => Tables): DeliveryContext & { close(): Promise<void> } {
+export function azureContext(
+  emulator: () => Tables,
+  between: Between = (ports) => ports,
+): DeliveryContext & { close(): Promise<void> } {
   const traffic = createTraffic();
   const runs: TestApp<DeliveryStore>[] = [];
   let opened: Promise<Deployment> | undefined;
@@ -52,17 +64,17 @@ export function azureContext(emulator: () => Tables): DeliveryContext & { close(
     async start(app, { services, ...options }) {
       const system = createPatientSystem(options, outside);
       await traffic.quiet();
-      opened ??= (vi.setSystemTime(system.now()), createDeployment(emulator(), traffic, app, system.now()));
+      if (opened === undefined) vi.setSystemTime(system.now());
+      opened ??= createDeployment(emulator(), traffic, app, system.now());
       const shared = (deployment = await opened);
       outside.reach(system.now());
 
       const client = shared.tables();
-      const serviceBus = shared.serviceBus();
-      const bus = countedBus(createServiceBusBus({ client: serviceBus, app, system }), traffic);
-      const journal = createMarkedTablesJournal({ client, system });
+      const bus = countedBus(createServiceBusBus({ client: shared.serviceBus(), app, system }), traffic);
+      const journal = firstAlone(createMarkedTablesJournal({ client, system }), traffic);
       const failures = createTablesFailures({ client, system });
       const places = createTablesPlaces({ client, system });
-      const instance = createInstance(app, { journal, bus, failures, places, services }, { system });
+      const instance = createInstance(app, { ...between({ journal, bus }), failures, places, services }, { system });
 
       const isNew = shared.deploy(app, system.now());
       await backfillInto(
@@ -83,7 +95,7 @@ export function azureContext(emulator: () => Tables): DeliveryContext & { close(
       const triggers = new Map(
         [...instance.queues].map(([consumer, queue]) => [
           consumer,
-          createTrigger({ consumer, queue, instance, system, client: serviceBus, deployment: shared, traffic }),
+          createTrigger({ consumer, queue, instance, system, deployment: shared, traffic }),
         ]),
       );
       const platform: Platform<Stretch> = {
@@ -115,6 +127,21 @@ export function azureContext(emulator: () => Tables): DeliveryContext & { close(
       for (const run of runs) await Promise.all([run.close(), run.clock.advance(60_000)]);
       await traffic.quiet();
       await deployment?.close();
+    },
+  };
+}
+
+/**
+ * The second append waits until what follows from the first was handled: cases say which of two entities' events is seen
+ * first, and of two sessions either may be.
+ */
+function firstAlone<Of extends Journal>(journal: Of, traffic: Traffic): Of {
+  let count = 0;
+  return {
+    ...journal,
+    async append(request: Parameters<Of["append"]>[0]) {
+      if (++count === 2) await traffic.quiet();
+      return journal.append(request);
     },
   };
 }

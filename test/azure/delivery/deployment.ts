@@ -23,6 +23,8 @@ export interface Deployment {
    * the event loop into one, with the outcome of the first.
    */
   settle(settlement: () => Promise<void>): Promise<void>;
+  /** Takes something from that queue or subscription, one instance at a time: what is there is there for one. */
+  alone<T>(entity: string, work: () => Promise<T>): Promise<T>;
   /** Makes what the app needs and is not there; what it does not need stays. Answers which subscriptions are new. */
   deploy(app: App, now: number): ReadonlySet<string>;
   close(): Promise<void>;
@@ -52,6 +54,7 @@ export async function createDeployment(
   const broker = await startServiceBus({ clock: clock.clock, ...entitiesOf(plan) });
   const clients: ServiceBusClient[] = [];
   const subscribed = new Set<string>();
+  const turns = new Map<string, Promise<unknown>>();
   let last: Promise<unknown> = Promise.resolve();
 
   const tables = (): TableClient => tableClient(emulator, table, traffic);
@@ -70,6 +73,14 @@ export async function createDeployment(
       const turn = last.then(() => macrotask());
       last = turn;
       return turn.then(settlement);
+    },
+    alone(entity, work) {
+      const turn = (turns.get(entity) ?? Promise.resolve()).then(work);
+      turns.set(
+        entity,
+        turn.catch(() => {}),
+      );
+      return turn;
     },
     deploy(deployed, now) {
       const isNew = new Set<string>();

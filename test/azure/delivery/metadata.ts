@@ -23,6 +23,9 @@ export function metadataOf(message: ServiceBusReceivedMessage): Metadata {
 
 function lowered(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  const named = Object.entries(value).map(([name, inner]) => [name.slice(0, 1).toLowerCase() + name.slice(1), lowered(inner)]);
+  const named = Object.entries(value).map(([name, inner]) => [
+    name.slice(0, 1).toLowerCase() + name.slice(1),
+    lowered(inner),
+  ]);
   return Object.fromEntries(named);
 }

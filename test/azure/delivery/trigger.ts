@@ -10,7 +10,9 @@ import type { Instance } from "../../../src/azure/functions/instance.ts";
 import { isOrdered } from "../../../src/core/broker/groups.ts";
 import type { QueueConsumer } from "../../../src/core/broker/receive.ts";
 import type { System } from "../../../src/core/runtime/system.ts";
+import { createConnections } from "./connections.ts";
 import type { Deployment } from "./deployment.ts";
+import { createLocks } from "./locks.ts";
 import { metadataOf } from "./metadata.ts";
 import { createStretches, type Run, type Stretch } from "./stretches.ts";
 import type { Traffic } from "./traffic.ts";
@@ -28,7 +30,6 @@ interface TriggerPorts {
   readonly queue: QueueConsumer;
   readonly instance: Instance;
   readonly system: System;
-  readonly client: ServiceBusClient;
   readonly deployment: Deployment;
   readonly traffic: Traffic;
 }
@@ -46,7 +47,7 @@ const sessionsMax = 1_280;
 const how = { receiveMode: "peekLock", skipParsingBodyAsJson: true, maxAutoLockRenewalDurationInMs: 0 } as const;
 
 /** How long something may take of which it is known that it is there, milliseconds of this process's time. */
-const atOnceMs = 2_000;
+const atOnceMs = 5_000;
 
 /** A message that is being handled. */
 interface Held {
@@ -61,8 +62,8 @@ interface Held {
  * Source: learn.microsoft.com/azure/azure-functions/functions-bindings-service-bus-trigger
  */
 export function createTrigger(ports: TriggerPorts): Trigger {
-  const { consumer, queue, instance, system, client, deployment, traffic } = ports;
-  const { broker, settle } = deployment;
+  const { consumer, queue, instance, system, deployment, traffic } = ports;
+  const { alone, broker, settle } = deployment;
   const { during } = traffic;
   const hasSessions = isOrdered(consumer);
   const subscription = consumer.startsWith("subscription:") ? consumer.slice("subscription:".length) : undefined;
@@ -74,6 +75,8 @@ export function createTrigger(ports: TriggerPorts): Trigger {
   });
   const handOut = createHandOut(consumer, queue, instance, stretches.watched(system));
   const held = new Set<Held>();
+  const connections = createConnections(deployment.serviceBus);
+  const keepLock = createLocks(system, traffic, () => closed);
   let receiver: ServiceBusReceiver | undefined;
   let hands = 0;
   let closed = false;
@@ -116,59 +119,39 @@ export function createTrigger(ports: TriggerPorts): Trigger {
     traffic.changed();
   }
 
-  /** Renews a lock until it is told to stop. */
-  function keep(untilMs: number, renew: () => Promise<Date>): () => void {
-    let cancel = (): void => {};
-    const plan = (until: number): void => {
-      const halfMs = Math.max(1, (until - system.now()) / 2);
-      cancel = system.after(halfMs, () => {
-        if (closed) return;
-        // One that is lost already: whoever settles it finds out.
-        during(renew()).then((at) => plan(at.getTime()), () => {});
-      });
-    };
-    plan(untilMs);
-    return () => cancel();
-  }
-
-  async function takeSession(): Promise<Stretch | undefined> {
-    const session = await during(acceptNext());
-    if (session === undefined) return undefined;
+  async function takeSession(): Promise<Stretch> {
+    const connection = connections.free();
+    const session = await during(acceptNext(connection.client));
+    connection.sessions++;
     const { sessionId } = session;
     const first = await during(receiveFrom(session));
     return stretches.run(async (run) => {
-      const stop = keep(session.sessionLockedUntilUtc.getTime(), () => session.renewSessionLock());
+      const stop = keepLock(session.sessionLockedUntilUtc, () => session.renewSessionLock());
       for (let message = first; message !== undefined; ) {
         await handle(session, message, run);
         const hasMore = !closed && broker.isWaiting(entity, sessionId);
-        message = hasMore ? await during(receiveFrom(session)) : undefined;
+        // A session whose lock is lost is somebody else's.
+        message = hasMore ? await during(receiveFrom(session)).catch(() => undefined) : undefined;
       }
       stop();
       await during(session.close());
+      connection.sessions--;
       release();
     });
   }
 
-  async function acceptNext(): Promise<ServiceBusSessionReceiver | undefined> {
-    const options = { ...how, abortSignal: AbortSignal.timeout(atOnceMs) };
-    try {
-      return await (subscription === undefined
-        ? client.acceptNextSession(entity, options)
-        : client.acceptNextSession(topicName, subscription, options));
-    } catch (error) {
-      // Another instance was faster.
-      if ((error as Error).name === "AbortError") return undefined;
-      throw error;
-    }
+  function acceptNext(client: ServiceBusClient): Promise<ServiceBusSessionReceiver> {
+    return subscription === undefined
+      ? client.acceptNextSession(entity, how)
+      : client.acceptNextSession(topicName, subscription, how);
   }
 
   async function takeMessage(): Promise<Stretch | undefined> {
-    const from = (receiver ??= client.createReceiver(entity, how));
+    const from = (receiver ??= connections.free().client.createReceiver(entity, how));
     const message = await during(receiveFrom(from));
     if (message === undefined) return undefined;
     return stretches.run(async (run) => {
-      const until = message.lockedUntilUtc?.getTime() ?? system.now();
-      const stop = keep(until, () => from.renewMessageLock(message));
+      const stop = keepLock(message.lockedUntilUtc, () => from.renewMessageLock(message));
       await handle(from, message, run);
       stop();
       release();
@@ -178,17 +161,13 @@ export function createTrigger(ports: TriggerPorts): Trigger {
   return {
     async take() {
       const begun = going.shift();
-      if (begun || closed) return begun;
-      if (hands >= (hasSessions ? sessionsMax : callsMax) || !broker.isWaiting(entity)) return undefined;
-      hands++;
-      try {
+      if (begun || closed || hands >= (hasSessions ? sessionsMax : callsMax)) return begun;
+      return alone(entity, async () => {
+        if (!broker.isWaiting(entity)) return undefined;
         const stretch = await (hasSessions ? takeSession() : takeMessage());
-        if (stretch === undefined) hands--;
+        if (stretch) hands++;
         return stretch;
-      } catch (error) {
-        hands--;
-        throw error;
-      }
+      });
     },
     close() {
       closed = true;

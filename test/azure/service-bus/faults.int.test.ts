@@ -62,6 +62,17 @@ test("a queue that is not there is a deployment's mistake, not the message's", a
   expect(error?.message).toContain('"sends"');
 });
 
+test("where nobody listens nothing was sent, and the message says so", async () => {
+  const client = new ServiceBusClient(
+    "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=x;SharedAccessKey=y;UseDevelopmentEmulator=true",
+    { retryOptions: { maxRetries: 0 } },
+  );
+  closing.push(() => client.close());
+  const bus = createServiceBusBus({ client, app: busApp, system: createSystem() });
+  const [error] = await bus.send("queue:work", [parcelOf("a")]);
+  expect([said(error), error?.message]).toEqual(["bus-failed, later", expect.stringContaining("nothing was sent")]);
+});
+
 test("of a stream nothing goes after what the topic has not taken", async () => {
   let sends = 0;
   const { bus, broker } = await open(({ kind }) => (kind === "send" && ++sends === 2 ? busy : undefined));
