@@ -3,6 +3,7 @@ import type { Message, Outcome, QueueConsumer } from "../../core/broker/receive.
 import { HoldfastError } from "../../core/errors.ts";
 import type { System } from "../../core/runtime/system.ts";
 import type { Instance } from "./instance.ts";
+import { createSlots } from "./slots.ts";
 import { isText, messageOf, receivesAttribute, retryAttribute, type Metadata } from "./message.ts";
 
 /** Handles one message of a trigger. Resolves when it is done with; where it rejects, the host gives it back. */
@@ -31,6 +32,8 @@ export function createHandOut(
   system: System,
 ): HandOut {
   const ordered = isOrdered(consumer);
+  // What waits for its next attempt takes no slot.
+  const slots = createSlots(queue.concurrency);
   const noText: QueueConsumer = {
     ...queue,
     read() {
@@ -38,7 +41,9 @@ export function createHandOut(
     },
   };
 
-  async function attempt(message: Message, of: QueueConsumer): Promise<Outcome> {
+  /** @param until when it is begun at the latest, epoch milliseconds */
+  async function attempt(message: Message, of: QueueConsumer, until: number): Promise<Outcome> {
+    if (system.now() >= until) throw returned(consumer, message.id);
     const [outcome] = await receive(consumer, [message], of, system.now() + functionMs - keptMs);
     return outcome ?? { kind: "done" };
   }
@@ -60,15 +65,14 @@ export function createHandOut(
     let message = messageOf(body, metadata, began);
     const of = Buffer.isBuffer(body) && !isText(body) ? noText : queue;
     for (;;) {
-      const outcome = await attempt(message, of);
+      const attempted = message;
+      const outcome = await slots.within(() => attempt(attempted, of, began + keptMs));
       if (outcome.kind === "done") return;
       const { delayMs } = outcome;
       // A copy of what is no text would be one.
       const mayMove = !ordered && of === queue;
       if (mayMove && delayMs > waitMs && (await sendCopy(message, delayMs))) return;
       await new Promise<void>((resolve) => void system.after(delayMs, resolve));
-      // Behind the wait: whoever gets it next tries it at once.
-      if (system.now() - began >= keptMs) throw returned(consumer, message.id);
       message = { ...message, receives: message.receives + 1 };
     }
   };
@@ -77,7 +81,7 @@ export function createHandOut(
 function returned(consumer: string, id: string): HoldfastError {
   return new HoldfastError(
     "message-returned",
-    `Message "${id}" of ${consumer} goes back to its queue: it has failed for ${keptMs / 60_000} minutes. It is tried again at once.`,
+    `Message "${id}" of ${consumer} goes back to its queue: it was kept for ${keptMs / 60_000} minutes, in which it has failed, or found no room. It is tried again at once.`,
     { retry: "later" },
   );
 }
