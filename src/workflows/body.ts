@@ -73,6 +73,12 @@ class Continued {
   }
 }
 
+/** Characters of a step's name. */
+const nameMax = 200;
+
+/** How long a workflow may wait, milliseconds: ten years. */
+const waitMaxMs = 10 * 366 * 86_400_000;
+
 /** Operations that a body has open at once, at most. */
 const openMax = 1_000;
 
@@ -94,7 +100,23 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
 
   type Details = Asked extends infer A ? (A extends Asked ? Omit<A, "n"> : never) : never;
 
-  function ask<T>(details: Details): Promise<T> {
+  /** @throws HoldfastError `invalid-operation`, into the code that asks */
+  function checkName(what: string): void {
+    if (typeof what === "string" && what !== "" && what.length <= nameMax) return;
+    throw new HoldfastError(
+      "invalid-operation",
+      `A step's name is a text of 1 to ${nameMax} characters, not ${JSON.stringify(what)?.slice(0, 100)}.`,
+    );
+  }
+
+  /** When that is over, epoch milliseconds. */
+  function dueIn(what: string, ms: number): number {
+    if (Number.isFinite(ms) && ms >= 0 && ms <= waitMaxMs) return Math.ceil(time + ms);
+    throw new HoldfastError("invalid-operation", `The ${what} is ${ms} ms; it has to be 0 to ten years.`);
+  }
+
+  async function ask<T>(details: Details): Promise<T> {
+    checkName(details.name);
     const n = operations.length + 1;
     // The parts of one kind, with its number.
     const asked = { ...details, n } as Asked;
@@ -175,7 +197,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       ) as never,
     sleep: async (duration) => {
       const ms = typeof duration === "number" ? duration : millisecondsOf("sleep of a workflow", duration);
-      await ask({ kind: "sleep", name: "sleep", due: time + Math.max(0, ms) });
+      await ask({ kind: "sleep", name: "sleep", due: dueIn("time to sleep", ms) });
     },
     until(signal, { timeoutMs } = {}) {
       const [next, ...rest] = signals.get(signal) ?? [];
@@ -184,7 +206,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       const answer = ask<Heard<never>>({
         kind: "until",
         name: signal,
-        ...(timeoutMs !== undefined && { due: time + timeoutMs }),
+        ...(timeoutMs !== undefined && { due: dueIn("timeoutMs of until", timeoutMs) }),
       });
       if (come > 0) {
         signals.set(signal, rest);

@@ -9,7 +9,7 @@ import { createBody, failureOf, type Asked, type Body, type Ending } from "./bod
 import { internal, type Advance, type Advanced, type End, type Opened } from "./entity.ts";
 import { factsWarning, type Fact, type Operation } from "./facts.ts";
 import { delayOf, retryPolicy } from "./retry.ts";
-import type { WorkflowRun } from "./types.ts";
+import type { StepOptions, WorkflowRun } from "./types.ts";
 
 /** What drives the workflows of one name. */
 export interface DriverOptions {
@@ -33,6 +33,12 @@ export interface Go {
 const marginMs = 2_000;
 
 const stepTimeoutMs = 20_000;
+
+/** Facts of one append, bytes of JSON as they may be at most: an event has 128 KiB. */
+const portionBytesMax = 120 * 1024;
+
+/** Of a workflow's state, bytes of JSON; it may have 1 MiB. */
+const stateBytesWarning = 0.8 * 1024 * 1024;
 
 /** What a step may return, bytes of JSON. */
 const resultBytesMax = 96 * 1024;
@@ -66,6 +72,9 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   // What the entity's own command answers.
   const state = opened.reply as unknown as Opened;
   if (state.status !== "running") return;
+  if (jsonBytes(opened.reply ?? null) > stateBytesWarning) {
+    log.warn({ workflow: name, id }, "the history of a workflow is nearly full; let it continueAsNew");
+  }
   const { run, version } = state;
   const code = codes.get(version);
   if (code === undefined) {
@@ -82,6 +91,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const attempts = new Map<number, number>();
   const waitsSince = new Set<number>();
   const running = new Map<number, Promise<void>>();
+  const aborts = new Set<AbortController>();
   const found: Fact[] = [];
   let cancels: number[] = [];
   let failure: unknown;
@@ -94,6 +104,15 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     await new Promise<void>((resolve) => system.soon(resolve));
   }
 
+  /** Children that are waited for are cancelled with who waits; those that have ended refuse it. */
+  function cancelChildren(): void {
+    for (const asked of body.open()) {
+      if (asked.kind !== "child" || !waitsSince.has(asked.n)) continue;
+      const { workflow, child } = asked;
+      begin({ ...asked, n: -asked.n }, async () => void (await command(workflow, child, "cancel", undefined, {})));
+    }
+  }
+
   async function hear(facts: Opened["facts"]): Promise<void> {
     for (const timed of facts) {
       const { fact } = timed;
@@ -102,6 +121,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         waitsSince.add(fact.n);
       } else if (fact.is === "began") waitsSince.add(fact.n);
       else if (fact.is === "woke") waitsSince.delete(fact.n);
+      else if (fact.is === "cancelled") cancelChildren();
       body.hear(timed);
       await settle();
     }
@@ -109,11 +129,19 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 
   async function record(more: Pick<Advance, "end" | "yields"> = {}): Promise<void> {
-    const facts = found.splice(0);
+    const facts = found.splice(0, portionOf(found));
     const asked: Advance = { owner, was, run, known, facts, cancels, ...more };
-    const outcome = await command(name, id, internal.advance, asked, {
-      key: formatKey(system.now(), `${owner}-${++advances}`),
-    });
+    let outcome: Outcome;
+    try {
+      outcome = await command(name, id, internal.advance, asked, {
+        key: formatKey(system.now(), `${owner}-${++advances}`),
+      });
+    } catch (error) {
+      // It is too large, say: the same would be refused again.
+      const isFinal = isHoldfastError(error) && error.retry !== "later" && more.end?.as !== "stopped";
+      if (isFinal) return stopWith(error.code, error.message);
+      throw error;
+    }
     if (!outcome.ok) {
       if (outcome.code === "history-full") return stopWith("history-full", outcome.message);
       throw new HoldfastError("superseded", outcome.message, { retry: "later" });
@@ -157,12 +185,17 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     return at === undefined ? `wf-${which}` : `hf1.${at}.${which}`;
   }
 
+  function stepMs({ timeoutMs: own = stepTimeoutMs }: StepOptions): number {
+    return Math.min(own, timeoutMs - 2 * marginMs);
+  }
+
   async function step(asked: Asked & { readonly kind: "run" }): Promise<void> {
     const { n, name: stepName, options } = asked;
     const policy = retryPolicy(`step "${stepName}" of workflow ${name}`, options.retry);
-    const ms = Math.min(options.timeoutMs ?? stepTimeoutMs, timeoutMs - marginMs);
+    const ms = Math.max(1, Math.min(stepMs(options), until - system.now()));
     const attempt = (attempts.get(n) ?? 0) + 1;
     const abort = new AbortController();
+    aborts.add(abort);
     let cancel = (): void => {};
     try {
       const late = new Promise<never>((_, reject) => {
@@ -173,9 +206,9 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       });
       const own = { services: go.services, key: keyOf(n), attempt, signal: abort.signal, log };
       const value: unknown = await Promise.race([(async () => asked.step(own))(), late]);
-      finish(asked, resultOf(stepName, value));
+      finish(asked, resultOf(`step "${stepName}"`, value));
     } catch (error) {
-      const isFinal = isHoldfastError(error, "step-result-refused");
+      const isFinal = isHoldfastError(error, "result-refused");
       const delay = isFinal ? undefined : delayOf(policy, attempt, error, system.random);
       const failure = failureOf(error, "step-failed");
       if (delay === undefined) return finish(asked, { failure });
@@ -184,6 +217,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     } finally {
       cancel();
       abort.abort();
+      aborts.delete(abort);
     }
   }
 
@@ -195,7 +229,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       const result = ok
         ? { ok, version: at2, replayed, ...(outcome.reply !== undefined && { reply: outcome.reply }) }
         : { ok, version: at2, replayed, code: outcome.code, message: outcome.message };
-      finish(asked, { value: normalise({ ...result, replayed: false }, "the result of a call") });
+      finish(asked, resultOf(`call of ${asked.name}`, { ...result, replayed: false }));
     } catch (error) {
       // Whether it has happened is open: the whole go is tried again, under the same key.
       if (!isHoldfastError(error) || error.retry === "later") throw error;
@@ -233,11 +267,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       if (running.has(n) || waitsSince.has(n) || found.some((fact) => "kind" in fact && fact.n === n)) continue;
       if (kind === "sleep" || kind === "until") {
         found.push({ is: "began", n, kind, name: asked.name, ...(asked.due !== undefined && { due: asked.due }) });
-      } else if (
-        system.now() +
-          (kind === "run" ? Math.min(asked.options.timeoutMs ?? stepTimeoutMs, timeoutMs - 2 * marginMs) : 0) >
-        until
-      ) {
+      } else if (advances > 0 && kind === "run" && system.now() + stepMs(asked.options) > until) {
         lacksTime = true;
       } else if (kind === "run") begin(asked, () => step(asked));
       else if (kind === "call") begin(asked, () => call(asked));
@@ -263,13 +293,25 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         continue;
       }
       if (failure !== undefined) throw failure;
-      if (lacksTime) await record({ yields: true });
-      return;
+      if (lacksTime) return await record({ yields: true });
+      if (body.open().length > 0) return;
+      const text = `Workflow ${name} "${id}" waits for something that is not of its context; do it in a step: ctx.run("...", ...).`;
+      return await stopWith("workflow-waits-for-nothing", text);
     }
   } catch (error) {
     if (!isHoldfastError(error, "workflow-not-deterministic")) throw error;
     await stopWith(error.code, error.message);
+  } finally {
+    // What nobody waits for any more.
+    for (const abort of aborts) abort.abort();
   }
+}
+
+/** How many facts go into one append: their event has a bound. */
+function portionOf(facts: readonly Fact[]): number {
+  let bytes = 0;
+  const end = facts.findIndex((fact) => (bytes += JSON.stringify(fact).length * 3) > portionBytesMax);
+  return end < 0 ? facts.length : Math.max(1, end);
 }
 
 function endOf(ending: Ending, body: Body): End {
@@ -285,28 +327,26 @@ function endOf(ending: Ending, body: Body): End {
     return { as: failure.code === "workflow-cancelled" ? "cancelled" : "failed", failure };
   }
   try {
-    return {
-      as: "completed",
-      ...(ending.value !== undefined && { output: normalise(ending.value, "what the workflow returns") }),
-    };
+    const { value: output } = resultOf("what the workflow returns", ending.value);
+    return { as: "completed", ...(output !== undefined && { output }) };
   } catch (error) {
     return { as: "failed", failure: failureOf(error, "workflow-failed") };
   }
 }
 
-/** @throws HoldfastError `step-result-refused` */
-function resultOf(step: string, value: unknown): { readonly value?: JsonValue } {
+/** @throws HoldfastError `result-refused` */
+function resultOf(what: string, value: unknown): { readonly value?: JsonValue } {
   if (value === undefined) return {};
   let normal: JsonValue;
   try {
-    normal = normalise(value, `what step "${step}" returns`);
+    normal = normalise(value, what);
   } catch (error) {
-    throw new HoldfastError("step-result-refused", error instanceof Error ? error.message : String(error));
+    throw new HoldfastError("result-refused", error instanceof Error ? error.message : String(error));
   }
   const bytes = jsonBytes(normal);
   if (bytes <= resultBytesMax) return { value: normal };
   throw new HoldfastError(
-    "step-result-refused",
-    `Step "${step}" returns ${bytes} bytes; ${resultBytesMax} are allowed. Store it elsewhere, and return where.`,
+    "result-refused",
+    `The result (${what}) has ${bytes} bytes; ${resultBytesMax} are allowed. Store it elsewhere, and return where.`,
   );
 }

@@ -271,8 +271,11 @@ function advance(name: string, state: WorkflowState, asked: Advance, context: Co
     for (const [n, { due }] of Object.entries(state.waiting))
       if (due !== undefined && end.as !== "stopped") cancel(timerOf(n));
     if (end.as === "continued") {
-      const { input, signals } = end;
-      result.push(made(events, "continued", { input, signals }));
+      // With what has come since the driver has looked.
+      const news = factsAfter(state.facts, known).flatMap(({ fact }) =>
+        fact.is === "signalled" || fact.is === "cancelled" ? [fact] : [],
+      );
+      result.push(made(events, "continued", { input: end.input, signals: [...end.signals, ...news] }));
     } else {
       const { as, ...what } = end;
       result.push(made(events, "ended", { status: as, ...what }));

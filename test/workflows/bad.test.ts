@@ -133,9 +133,9 @@ describe("a workflow's code that is not what it was", () => {
 
 describe("a step", () => {
   test.each<[string, () => unknown, string, string]>([
-    ["a date", () => new Date(0), "step-result-refused", "not"],
-    ["a function", () => () => 1, "step-result-refused", "not"],
-    ["too much", () => "x".repeat(200_000), "step-result-refused", "98304 are allowed"],
+    ["a date", () => new Date(0), "result-refused", "not"],
+    ["a function", () => () => 1, "result-refused", "not"],
+    ["too much", () => "x".repeat(200_000), "result-refused", "98304 are allowed"],
   ])("that returns %s fails the workflow, once, with what is wrong", async (_what, result, code, text) => {
     let ran = 0;
     const { view } = await begun(async (_input, ctx) =>
@@ -230,7 +230,59 @@ describe("a workflow", () => {
 
   test("that returns what is no JSON fails", async () => {
     const { view } = await begun(async () => new Map());
-    expect(await view()).toMatchObject({ status: "failed", failure: { code: "not-json" } });
+    expect(await view()).toMatchObject({ status: "failed", failure: { code: "result-refused" } });
+  });
+
+  test("that waits for something outside of its context stops, and says what to do", async () => {
+    const { view } = await begun(async () => new Promise(() => {}));
+    expect(await view()).toMatchObject({
+      status: "stopped",
+      failure: { code: "workflow-waits-for-nothing", message: expect.stringContaining("ctx.run") as string },
+    });
+  });
+
+  test.each<[string, Code]>([
+    ["sleeps for ever", async (_input, ctx) => ctx.sleep(Infinity)],
+    ["sleeps for a time that is none", async (_input, ctx) => ctx.sleep(Number.NaN)],
+    ["waits for too long", async (_input, ctx) => ctx.until("go", { timeoutMs: 1e15 })],
+    ["has a step without a name", async (_input, ctx) => ctx.run("", () => 1)],
+    ["has a step whose name is a page", async (_input, ctx) => ctx.run("x".repeat(201), () => 1)],
+  ])("that %s fails with what is allowed", async (_what, code) => {
+    const { view } = await begun(code);
+    expect(await view()).toMatchObject({ status: "failed", failure: { code: "invalid-operation" } });
+  });
+
+  test("whose results together are too much for an append stores them in several", async () => {
+    const { view } = await begun(async (_input, ctx) => {
+      const all = await ctx.all(Array.from({ length: 9 }, (_, i) => ctx.run(`s${i}`, () => "x".repeat(90_000))));
+      return all.length;
+    });
+    expect(await view()).toMatchObject({ status: "completed", output: 9 });
+  });
+
+  test("whose results are too much for it stops with what is too large, and loses nothing", async () => {
+    const { view } = await begun(async (_input, ctx) => {
+      for (let i = 0; i < 20; i++) await ctx.run(`s${i}`, () => "x".repeat(90_000));
+    });
+    expect(await view()).toMatchObject({ status: "stopped", failure: { code: "entity-too-large" } });
+  });
+
+  test("that returns, or is cancelled, while a step runs tells the step to stop", async () => {
+    const stopped: boolean[] = [];
+    const { view, run } = start(async (_input, ctx) =>
+      ctx.race([
+        ctx.run(
+          "slow",
+          ({ signal }) =>
+            new Promise((resolve) => signal.addEventListener("abort", () => (stopped.push(true), resolve(1)))),
+        ),
+        ctx.run("fast", () => "fast"),
+      ]),
+    );
+    await run.execute({ entity: "flow", id: "f", command: "start", input: {}, principal: somebody });
+    await run.delivered();
+    expect(await view()).toMatchObject({ status: "completed", output: "fast" });
+    expect(stopped).toEqual([true]);
   });
 
   test("that goes on for ever stops when its history is full, says how to mend that, and has warned", async () => {

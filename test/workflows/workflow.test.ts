@@ -259,6 +259,30 @@ describe("a workflow", () => {
     expect(await view()).toMatchObject({ status: "completed", output: { good: 6, bad: "too-low" } });
   });
 
+  test("cancels its children with itself", async () => {
+    const flow = workflow("slow", {
+      input: z.object({ n: z.number() }),
+      signals: {},
+      run: async (_input: { readonly n: number }, ctx: WorkflowContext<Services, {}>) => ctx.sleep({ days: 1 }),
+    });
+    const parent = workflow("parent", {
+      input: z.object({}),
+      signals: {},
+      run: async (_input: object, ctx: WorkflowContext<Services, {}>) => ctx.child(flow, { n: 1 }, { id: "kid" }),
+    });
+    const both = createTestApp(h.app({ entities: [], workflows: [flow, parent] }), {
+      services: { log: [], fail: new Map() },
+    });
+    const status = async (entity: string, id: string) =>
+      ((await both.view({ entity, id, principal: somebody })).view as { status: string }).status;
+    await both.execute({ entity: "parent", id: "p", command: "start", input: {}, principal: somebody });
+    await both.delivered();
+    expect(await status("slow", "kid")).toBe("running");
+    await both.execute({ entity: "parent", id: "p", command: "cancel", principal: somebody });
+    await both.delivered();
+    expect([await status("parent", "p"), await status("slow", "kid")]).toEqual(["cancelled", "cancelled"]);
+  });
+
   test("continues as new, with the signals that nobody has waited for", async () => {
     const { send, view, run } = start(async ({ n }, ctx) => {
       if (n < 3) {
