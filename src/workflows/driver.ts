@@ -146,7 +146,8 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       if (outcome.code === "history-full") return stopWith("history-full", outcome.message);
       throw new HoldfastError("superseded", outcome.message, { retry: "later" });
     }
-    was = owner;
+    // Only facts make it ours.
+    if (facts.length + cancels.length > 0) was = owner;
     cancels = [];
     const { facts: news } = outcome.reply as unknown as Advanced;
     known += news.length;

@@ -155,7 +155,7 @@ describe("a workflow", () => {
   });
 
   test("tries a step again that has failed, soon or later, and tells it by the same key", async () => {
-    const { send, view, log, wait } = start(async (_input, ctx) =>
+    const { send, view, log, wait, run } = start(async (_input, ctx) =>
       ctx.run(
         "shaky",
         ({ services, key, attempt }) => {
@@ -167,6 +167,10 @@ describe("a workflow", () => {
       ),
     );
     await send("start", {});
+    await run.delivered();
+    // Not before its time.
+    expect(log).toHaveLength(1);
+    expect(await view()).toMatchObject({ waiting: [{ n: 1, kind: "run", name: "shaky" }] });
     for (let i = 0; i < 20; i++) await wait(2_000);
     expect(await view()).toMatchObject({ status: "completed", output: 4 });
     expect(log.map((line) => line.split(" ")[0])).toEqual(["1", "2", "3", "4"]);
