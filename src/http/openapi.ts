@@ -42,6 +42,7 @@ export function createOpenApi(app: App, info: OpenApiInfo = {}, log?: Pick<Logge
     if (entity.view) paths[path] = { get: viewOperation(entity) };
     if (entity.history) paths[`${path}/events`] = { get: eventsOperation(entity, add) };
     for (const command of entity.commands.values()) {
+      if (command.internal) continue;
       paths[`${path}/${command.name}`] = { post: commandOperation(entity, command, add) };
     }
   }

@@ -19,18 +19,26 @@ const optionNames: ReadonlySet<string> = new Set([
   ...deliveryOptionNames,
 ]);
 
+/** `workflow` for an app whose handlers get `Services`. */
+export type DeclareWorkflow<Services> = <const Name extends string, I extends Schema, O, const S extends Signals = {}>(
+  name: Name,
+  options: WorkflowOptions<Services, I, O, S>,
+) => Workflow<Name, I, O, S, Services>;
+
+/** As `holdfast<Services>()`: `const workflow = workflows<Services>()`, whose steps know their services. */
+export function workflows<Services = undefined>(): DeclareWorkflow<Services> {
+  return declareWorkflow;
+}
+
 /**
  * Declares a workflow: code that runs for as long as it takes, over crashes, restarts and months of waiting. What it does is
  * stored step by step; after a crash it goes on behind the last one.
  * @throws HoldfastError `invalid-declaration`
  */
-export function declareWorkflow<
-  Services,
-  const Name extends string,
-  I extends Schema,
-  O,
-  const S extends Signals = Signals,
->(name: Name, options: WorkflowOptions<Services, I, O, S>): Workflow<Name, I, O, S, Services> {
+export function declareWorkflow<Services, const Name extends string, I extends Schema, O, const S extends Signals = {}>(
+  name: Name,
+  options: WorkflowOptions<Services, I, O, S>,
+): Workflow<Name, I, O, S, Services> {
   const what = `workflow "${name}"`;
   checkName("Workflow", name);
   for (const key of Object.keys(options ?? {})) {

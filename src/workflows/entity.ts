@@ -151,21 +151,20 @@ export function workflowEntity({
   });
 
   const commands = new Map<string, CommandDefinition>();
-  const add = (command: string, decide: Decide, input?: Schema): void => {
+  const add = (command: string, decide: Decide, input?: Schema, isInternal = false): void => {
     // Types are erased here, as in EntityDefinition.
     const erased = decide as unknown as CommandDefinition["decide"];
-    commands.set(command, { name: command, input, prepare: undefined, decide: erased, remember: false });
+    commands.set(command, {
+      name: command,
+      input,
+      prepare: undefined,
+      decide: erased,
+      remember: false,
+      ...(isInternal && { internal: true }),
+    });
   };
   /** For the workflow's own machinery. */
-  const own = (command: string, decide: Decide, input: Schema = anything): void =>
-    add(
-      command,
-      (state, input, context) =>
-        context.principal.kind === "system"
-          ? decide(state, input, context)
-          : reject("not-yours", `"${command}" is for the workflow's own machinery.`, { status: 403 }),
-      input,
-    );
+  const own = (command: string, decide: Decide, schema: Schema = anything): void => add(command, decide, schema, true);
 
   function start(
     state: WorkflowState,
@@ -181,8 +180,11 @@ export function workflowEntity({
   }
 
   add("start", (state, input: JsonValue, context) => start(state, input, null, context), input);
-  own(internal.begin, (state, asked: { readonly input: JsonValue; readonly parent: Parent }, context) =>
-    start(state, asked.input, asked.parent, context),
+  own(
+    internal.begin,
+    (state, asked: { readonly input: JsonValue; readonly parent: Parent }, context) =>
+      start(state, asked.input, asked.parent, context),
+    childSchema(input),
   );
   for (const [signal, schema] of Object.entries(signals)) {
     add(
@@ -226,6 +228,24 @@ export function workflowEntity({
   });
   own(internal.advance, (state, asked: Advance, context) => advance(name, state, asked, context));
   return { ...base.definition, commands };
+}
+
+/** What a parent sends: the input is checked as anybody's. */
+function childSchema(input: Schema): Schema {
+  type Result = Awaited<ReturnType<Schema["~standard"]["validate"]>>;
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "holdfast",
+      validate(value) {
+        const asked = value as { readonly input: unknown; readonly parent: Parent };
+        const wrap = (result: Result): Result =>
+          result.issues ? result : { value: { ...asked, input: result.value } };
+        const result = input["~standard"].validate(asked.input);
+        return result instanceof Promise ? result.then(wrap) : wrap(result);
+      },
+    },
+  };
 }
 
 function isCancelled({ facts }: WorkflowState): boolean {

@@ -1,4 +1,5 @@
-export { declareWorkflow as workflow } from "./declare.ts";
+export type { DeclareWorkflow } from "./declare.ts";
+export { declareWorkflow as workflow, workflows } from "./declare.ts";
 export type {
   Heard,
   RetryOptions,

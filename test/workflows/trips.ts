@@ -1,6 +1,6 @@
 import { accept, holdfast, HoldfastError, reject, type App } from "holdfast";
 import type { WorldOptions } from "holdfast/simulation";
-import { workflow } from "holdfast/workflows";
+import { workflows } from "holdfast/workflows";
 import * as z from "zod";
 
 /** Outside, which honours keys: what was done, and what was undone, each once for a key. */
@@ -14,6 +14,7 @@ export interface Services {
 }
 
 const h = holdfast<Services>();
+const workflow = workflows<Services>();
 
 /** Rooms of a hotel: few. */
 export const hotel = h
@@ -50,11 +51,11 @@ export const trip = workflow("trip", {
         ({ services, key }) => {
           if (what === "car" && ctx.id.startsWith("carless"))
             throw new HoldfastError("sold-out", "There is no car.", { retry: "never" });
-          return (services as Services).agency.book(key, `${what} ${ctx.id}`);
+          return services.agency.book(key, `${what} ${ctx.id}`);
         },
         { retry },
       );
-    ctx.compensate("flight", ({ services, key }) => (services as Services).agency.cancel(key, `flight ${ctx.id}`), {
+    ctx.compensate("flight", ({ services, key }) => services.agency.cancel(key, `flight ${ctx.id}`), {
       retry,
     });
     const flight = await book("flight");
@@ -65,7 +66,7 @@ export const trip = workflow("trip", {
     const rest = await ctx
       .all([
         book("car"),
-        ctx.run("insurance", ({ services, key }) => (services as Services).agency.book(key, `insurance ${ctx.id}`), {
+        ctx.run("insurance", ({ services, key }) => services.agency.book(key, `insurance ${ctx.id}`), {
           retry,
         }),
       ])
@@ -77,7 +78,7 @@ export const trip = workflow("trip", {
   },
 });
 
-export const tripsApp: App<unknown, Services> = h.app({ entities: [hotel], workflows: [trip] }) as never;
+export const tripsApp: App<unknown, Services> = h.app({ entities: [hotel], workflows: [trip] });
 
 /** What the agency has done, by key. */
 export function createAgency() {

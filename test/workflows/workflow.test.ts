@@ -255,12 +255,16 @@ describe("a workflow", () => {
     const { send, view, run, child } = start(async ({ n }, ctx) => {
       const good = await ctx.child(parts.child as never, { n: 3 });
       const bad = await ctx.child(parts.child as never, { n }).catch((error: HoldfastError) => error.code);
-      return { good, bad };
+      const wrong = await ctx.child(parts.child as never, { n: "x" }).catch((error: HoldfastError) => error.code);
+      return { good, bad, wrong };
     });
     parts.child = child as never;
     await send("start", { n: -1 });
     await run.delivered();
-    expect(await view()).toMatchObject({ status: "completed", output: { good: 6, bad: "too-low" } });
+    expect(await view()).toMatchObject({
+      status: "completed",
+      output: { good: 6, bad: "too-low", wrong: "validation-failed" },
+    });
   });
 
   test("cancels its children with itself", async () => {

@@ -5,6 +5,7 @@ import { createCarriage, wantedBy } from "../../core/broker/carriage.ts";
 import { isOrdered } from "../../core/broker/groups.ts";
 import { inWaves } from "../../core/broker/waves.ts";
 import type { HoldfastError } from "../../core/errors.ts";
+import { within } from "../../http/deadline.ts";
 import { translated } from "./errors.ts";
 import { eventMessage, parcelMessage } from "./messages.ts";
 import { queueName, subscriptionOf, topicName } from "./names.ts";
@@ -40,14 +41,12 @@ export function createServiceBusBus(options: ServiceBusOptions): Bus {
     return sender;
   }
 
-  async function inTime<T>(work: (how: { readonly abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    const cancel = system.after(requestTimeoutMs, () => controller.abort());
-    try {
-      return await work({ abortSignal: controller.signal });
-    } finally {
-      cancel();
-    }
+  /**
+   * What takes too long is given up here; the client goes on with it, within limits of its own. A signal would end the
+   * opening of its connection half-way, which would then be tried again and again, and never be open.
+   */
+  function inTime<T>(work: Promise<T>): Promise<T> {
+    return within(system, requestTimeoutMs, work, () => new Error(`there was no answer within ${requestTimeoutMs} ms`));
   }
 
   /** Never rejects. */
@@ -75,14 +74,14 @@ export function createServiceBusBus(options: ServiceBusOptions): Bus {
     let going = entries;
     try {
       const sender = senderOf(entity);
-      const batch = await inTime((how) => sender.createMessageBatch(how));
+      const batch = await inTime(sender.createMessageBatch());
       const count = entries.findIndex(({ message }) => !batch.tryAddMessage(message));
       if (count === 0) {
         settle(entries[0]?.place ?? 0, messageTooLarge(`A message for ${name} does not fit into a batch.`));
         return 1;
       }
       going = count < 0 ? entries : entries.slice(0, count);
-      await inTime((how) => sender.sendMessages(batch, how));
+      await inTime(sender.sendMessages(batch));
     } catch (thrown) {
       const error = translated(thrown, name);
       if (going.length > 1 && isOfAnEntry(error)) {

@@ -51,6 +51,8 @@ export interface CommandDefinition {
   readonly remember: boolean;
   /** Whether rejections are stored, without their keys: a retry is decided anew. */
   readonly audit?: boolean;
+  /** For the system alone: timers, sends, what drives it. For everybody else there is no such command. */
+  readonly internal?: boolean;
 }
 
 /**

@@ -128,9 +128,6 @@ export function declareMachine<
   if (hasTimeouts) {
     machine = machine.command(timedOut, {
       decide(standing, _input, context) {
-        if (context.principal.kind !== "system") {
-          return reject("not-yours", `"${timedOut}" is for the timer of ${what} alone.`, { status: 403 });
-        }
         const timeout = table.states.get(standing.state)?.timeout;
         return timeout ? pass(timedOut, standing, {}, timeout.to, context) : [];
       },
@@ -138,7 +135,10 @@ export function declareMachine<
   }
   const { definition } = machine;
   const commands = new Map(
-    [...definition.commands].map(([command, one]): [string, CommandDefinition] => [command, { ...one, audit }]),
+    [...definition.commands].map(([command, one]): [string, CommandDefinition] => [
+      command,
+      { ...one, audit, ...(command === timedOut && { internal: true }) },
+    ]),
   );
   // What was just made, with what it is made of.
   return { ...machine, definition: { ...definition, commands, machine: table } } as unknown as Machine<

@@ -139,7 +139,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   const run = (request: CommandRequest, span: CommandSpan | undefined): Promise<Outcome> =>
     admit(async () => {
       const definition = definitionOf(request.entity);
-      const command = commandOf(definition, request.command);
+      const command = commandOf(definition, request.command, request.principal);
       const { principal } = request;
       // Here as well as at the queue: refusing is cheap before anything was read.
       if (principal.kind !== "system") backlog.check(0);
@@ -263,9 +263,9 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   };
 }
 
-function commandOf(definition: EntityDefinition, name: string): CommandDefinition {
+function commandOf(definition: EntityDefinition, name: string, { kind }: Principal): CommandDefinition {
   const command = definition.commands.get(name);
-  if (command) return command;
+  if (command && (kind === "system" || !command.internal)) return command;
   throw new HoldfastError("unknown-command", `Entity "${definition.name}" has no command "${name}".`);
 }
 

@@ -156,7 +156,7 @@ describe("a state machine", () => {
   test("nobody but its timer says that time is over", async () => {
     const { send, view } = start();
     await send("opened", { by: "me" });
-    expect(await send("timedOut")).toMatchObject({ ok: false, code: "not-yours" });
+    await expect(send("timedOut")).rejects.toMatchObject({ code: "unknown-command" });
     expect(await view()).toMatchObject({ state: "open" });
   });
 
