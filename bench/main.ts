@@ -9,6 +9,7 @@ import { overload } from "./overload.ts";
 import { runBenchmarks } from "./run.ts";
 import { importRoot, start } from "./start.ts";
 import { storedRecords } from "./stored-records.ts";
+import { workflows } from "./workflows.ts";
 
 /** In the order in which they run. */
 const benchmarks: readonly Benchmark[] = [
@@ -20,6 +21,7 @@ const benchmarks: readonly Benchmark[] = [
   events,
   subscriptions,
   timers,
+  workflows,
   memory,
   overload,
   start,

@@ -99,8 +99,9 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const body = createBody({ name, id, run, input: state.input, at: state.at, code });
 
   async function settle(): Promise<void> {
-    // The code's own awaits, and then whatever they have led to.
-    for (let i = 0; i < 32; i++) await Promise.resolve();
+    // Whatever the code does behind an answer is over in the next turn of the event loop; where there is none, in a test,
+    // after some awaits.
+    for (let i = 0; i < 10; i++) await Promise.resolve();
     await new Promise<void>((resolve) => system.soon(resolve));
   }
 
