@@ -1,5 +1,11 @@
 import { TableClient } from "@azure/data-tables";
-import type { Clock, QueueOptions, ServiceBusConfig, SubscriptionOptions } from "@holdfast/service-bus-emulator";
+import type {
+  Clock,
+  Faults,
+  QueueOptions,
+  ServiceBusConfig,
+  SubscriptionOptions,
+} from "@holdfast/service-bus-emulator";
 import type { AzurePlan } from "../../functions/azure/plan.ts";
 import { type Emulators, startEmulators } from "./emulators.ts";
 
@@ -10,6 +16,8 @@ export interface DeployOptions {
   readonly lockSeconds?: number;
   /** Of the broker. Default: this process's. */
   readonly clock?: Clock;
+  /** Of the broker: what is to go wrong. Default: nothing. */
+  readonly faults?: Faults;
 }
 
 /** The resources of a plan, made in emulators. */
@@ -29,7 +37,7 @@ const deliveriesMax = 2_000;
 /** Starts the emulators with the topic, its subscriptions with their rules, and the queues; makes the table. */
 export async function deploy(plan: AzurePlan, options: DeployOptions = {}): Promise<Deployment> {
   const { prefix = "" } = options;
-  const emulators = await startEmulators(entitiesOf(plan, options), options.clock);
+  const emulators = await startEmulators(entitiesOf(plan, options), options.clock, options.faults);
   const connection = connectionString(emulators);
   await TableClient.fromConnectionString(connection, table, { allowInsecureConnection: true }).createTable();
   return {

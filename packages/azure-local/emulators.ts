@@ -1,4 +1,10 @@
-import { type Clock, type ServiceBus, type ServiceBusConfig, startServiceBus } from "@holdfast/service-bus-emulator";
+import {
+  type Clock,
+  type Faults,
+  type ServiceBus,
+  type ServiceBusConfig,
+  startServiceBus,
+} from "@holdfast/service-bus-emulator";
 import { startTables, type Tables } from "@holdfast/tables-emulator";
 
 export interface Emulators {
@@ -11,9 +17,10 @@ export interface Emulators {
 /**
  * Starts Table storage and Service Bus on free ports of the loopback interface, in memory.
  * @param clock of the broker; default: this process's
+ * @param faults of the broker: what is to go wrong; default: nothing
  */
-export async function startEmulators(entities: ServiceBusConfig, clock?: Clock): Promise<Emulators> {
-  const options = { ...entities, ...(clock && { clock }) };
+export async function startEmulators(entities: ServiceBusConfig, clock?: Clock, faults?: Faults): Promise<Emulators> {
+  const options = { ...entities, ...(clock && { clock }), ...(faults && { faults }) };
   const [tables, serviceBus] = await Promise.all([startTables(), startServiceBus(options)]);
   return {
     tables,

@@ -21,6 +21,8 @@ export interface HostOptions {
   readonly preload?: string;
   /** Whether a process that has died is followed by another one at once. Default: true. */
   readonly revives?: boolean;
+  /** What is to stand between the host and its functions, for whoever breaks them. Default: nothing. */
+  readonly wrap?: (functions: Functions) => Functions;
 }
 
 /** A function app that runs, with what invokes its functions. */
@@ -30,6 +32,8 @@ export interface Host {
   readonly functions: Functions;
   /** Invokes a timer's function now. @throws Error where there is no such timer */
   fire(name: string): Promise<Outcome>;
+  /** No timer fires any more; resolves when no run is under way. All else goes on. */
+  stopTimers(): Promise<void>;
   /** Takes nothing more, lets what runs come to its end for some seconds, then runs the app's hooks and ends it. */
   stop(): Promise<void>;
 }
@@ -42,10 +46,11 @@ const graceMs = 5_000;
  * @throws Error where the app does not start, or wants what is not done here
  */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { code, port, environment = {}, output = () => {}, keys = [], preload, revives = true } = options;
+  const { code, port, environment = {}, output = () => {}, keys = [], preload, revives = true, wrap } = options;
   const all = { ...process.env, ...environment };
   const { timeoutSeconds, routePrefix, serviceBus: settings } = readSettings(code, all);
-  const functions = startFunctions({ code, environment, output, timeoutSeconds, revives, ...(preload && { preload }) });
+  const started = startFunctions({ code, environment, output, timeoutSeconds, revives, ...(preload && { preload }) });
+  const functions = wrap?.(started) ?? started;
   const { invoke } = functions;
   const clients = new Map<string, ServiceBusClient>();
   const parts: { stop(): Promise<void> }[] = [];
@@ -95,6 +100,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
       url,
       functions,
       stop,
+      async stopTimers() {
+        await Promise.all([...timers.values()].map((timer) => timer.stop()));
+      },
       async fire(name) {
         const timer = timers.get(name);
         if (timer === undefined)

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { createAwsTarget } from "./aws/target.ts";
+import { createAzureTarget } from "./azure/target.ts";
 import { total } from "./counts.ts";
 import { kinds, missing, planOf } from "./faults.ts";
 import { createLocalTarget } from "./local/target.ts";
@@ -7,7 +8,11 @@ import { runRound, type Round } from "./round.ts";
 import type { Target } from "./target.ts";
 
 /** What there is to run against: parts that add one name it here. */
-const targets: { readonly [name: string]: () => Target } = { local: createLocalTarget, aws: createAwsTarget };
+const targets: { readonly [name: string]: () => Target } = {
+  local: createLocalTarget,
+  aws: createAwsTarget,
+  azure: createAzureTarget,
+};
 
 const usage = `npm run crash -- [--rounds N] [--seed N] [--target NAME]
 

@@ -1,7 +1,14 @@
 import type { TokenCredential } from "@azure/identity";
 import type { TableClient } from "@azure/data-tables";
-import type { ServiceBusClient } from "@azure/service-bus";
+import type { RetryOptions, ServiceBusClient } from "@azure/service-bus";
 import type { Access, Environment } from "./environment.ts";
+
+/**
+ * How often the client of Service Bus tries again by itself, and how long it waits before it does. Its own defaults wait for
+ * 30 s, longer than a request may take: who asks would hear of a time-out, and never of a second attempt.
+ * Source: core-amqp, retry.ts and constants.ts
+ */
+const retryOptions: RetryOptions = { maxRetries: 2, retryDelayInMs: 500 };
 
 /** Clients of both services; whoever has asked for them closes them. */
 export interface Clients {
@@ -42,8 +49,8 @@ export async function openTable(access: Access, table: string, identity: Identit
 /** A client of the namespace; it connects at the first use. */
 export async function openServiceBus(access: Access, identity: Identity): Promise<ServiceBusClient> {
   const { ServiceBusClient } = await import("@azure/service-bus");
-  if ("url" in access) return new ServiceBusClient(access.url, await identity());
-  return new ServiceBusClient(access.connection);
+  if ("url" in access) return new ServiceBusClient(access.url, await identity(), { retryOptions });
+  return new ServiceBusClient(access.connection, { retryOptions });
 }
 
 function isLoopback({ connection }: { readonly connection: string }): boolean {

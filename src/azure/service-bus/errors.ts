@@ -11,10 +11,12 @@ const unreachable = /\b(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH)\b/;
 
 /**
  * The one translation of what the SDK throws; `name` is what was sent to, for the message.
- * Source: ServiceBusError of @azure/service-bus, "code".
+ * Source: ServiceBusError of @azure/service-bus, "code"; core-amqp, retry.ts: what was tried more than once fails with all
+ * attempts' errors together.
  */
 export function translated(error: unknown, name: string): HoldfastError {
   if (isHoldfastError(error)) return error;
+  if (error instanceof AggregateError) return translatedAll(error, name);
   const { name: kind, message, code }: SdkError = error instanceof Error ? error : new Error(String(error));
   const said = `${String(code ?? kind)}: ${message}`;
   if (throttled.has(code)) {
@@ -38,4 +40,10 @@ export function translated(error: unknown, name: string): HoldfastError {
     return passing(`${name} cannot be reached (${said}); nothing was sent. Look at namespace and network.`, error);
   }
   return passing(`${name} did not take a message for sure (${said}); it may or may not be there.`, error);
+}
+
+/** An attempt of which it is not known what it did decides; where there is none, the last one does. */
+function translatedAll({ errors }: AggregateError, name: string): HoldfastError {
+  const all = errors.map((error: unknown) => translated(error, name));
+  return all.find(({ code }) => code === "bus-failed") ?? all.at(-1) ?? passing(`${name} did not take a message.`);
 }

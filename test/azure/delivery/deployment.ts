@@ -1,7 +1,7 @@
 import { setImmediate as macrotask } from "node:timers/promises";
 import { TableClient, AzureNamedKeyCredential, type TableServiceClientOptions } from "@azure/data-tables";
 import { ServiceBusClient } from "@azure/service-bus";
-import { type QueueOptions, type ServiceBus, startServiceBus } from "@holdfast/service-bus-emulator";
+import { type Faults, type QueueOptions, type ServiceBus, startServiceBus } from "@holdfast/service-bus-emulator";
 import type { Tables } from "@holdfast/tables-emulator";
 import { azurePlan, type AzurePlan, type PlannedQueue } from "holdfast/azure/plan";
 import { queueName, topicName } from "holdfast/azure/service-bus";
@@ -40,18 +40,22 @@ const early: readonly PlannedQueue[] = [
 
 let deployments = 0;
 
-/** @param app the first of the case's */
+/**
+ * @param app the first of the case's
+ * @param faults what goes wrong at the broker
+ */
 export async function createDeployment(
   emulator: Tables,
   traffic: Traffic,
   app: App,
   startMs: number,
+  faults: Faults = () => undefined,
 ): Promise<Deployment> {
   const table = `case${++deployments}`;
   const plan = azurePlan(app);
   const clock = createBrokerClock(startMs);
   const timers = createTimers();
-  const broker = await startServiceBus({ clock: clock.clock, ...entitiesOf(plan) });
+  const broker = await startServiceBus({ clock: clock.clock, faults, ...entitiesOf(plan) });
   const clients: ServiceBusClient[] = [];
   const subscribed = new Set<string>();
   const turns = new Map<string, Promise<unknown>>();

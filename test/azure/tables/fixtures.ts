@@ -28,8 +28,8 @@ export type Fault =
   /** Table storage answers so; where it is `inside`, to a transaction as a whole that it was taken, and to its part so. */
   | { readonly status: number; readonly code: string; readonly inside?: true };
 
-/** Sees every attempt (its operation, and how many of that operation there were before) and may let it go wrong. */
-export type Plan = (operation: string, before: number) => Fault | undefined | Promise<Fault | undefined>;
+/** Sees every attempt (its operation, how many of that operation there were before, its body) and may let it go wrong. */
+export type Plan = (operation: string, before: number, body: string) => Fault | undefined | Promise<Fault | undefined>;
 
 /** A client whose requests can be seen, and go wrong, on the wire below the SDK and its retries. */
 export interface WatchedClient {
@@ -66,7 +66,7 @@ export function clientAt(
       const operation = operationOf(request);
       const before = sent.filter((each) => each === operation).length;
       sent.push(operation);
-      const fault = await watched.plan(operation, before);
+      const fault = await watched.plan(operation, before, typeof request.body === "string" ? request.body : "");
       if (fault === undefined) {
         return operation === "query" ? shortened(request, next, watched.short) : next(request);
       }

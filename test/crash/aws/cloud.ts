@@ -6,8 +6,9 @@ import { deploy, groupOf, pollQueue, pollStream, startApi, startEmulators, start
 import { awsPlan } from "holdfast/aws/plan";
 import { createRandom } from "holdfast/testing";
 import { crashApp } from "../app.ts";
+import { serveCloud, type Answers } from "../cloud-process.ts";
 import { speedUp } from "../local/clock.ts";
-import { speed, type Asked, type Calls, type CloudOptions, type Said } from "./messages.ts";
+import { speed, type Calls, type CloudOptions, type Deployed } from "./messages.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { waitingIn } from "./queues.ts";
 
@@ -26,7 +27,6 @@ const parallelMax = 2;
 const drainTimeoutMs = 5_000;
 
 async function run({ code, origin, visibilitySeconds, seed }: CloudOptions): Promise<void> {
-  const say = (said: Said): void => void process.send?.(said);
   const random = createRandom(seed);
   speedUp(origin, speed);
   const plan = awsPlan(crashApp);
@@ -52,7 +52,7 @@ async function run({ code, origin, visibilitySeconds, seed }: CloudOptions): Pro
     }
   }
 
-  const calls: { readonly [Name in keyof Calls]: (...args: Parameters<Calls[Name]>) => Promise<unknown> } = {
+  const calls: Answers<Calls> = {
     async start(count, environment) {
       const preload = new URL("preload.ts", import.meta.url).href;
       const options = { code, environment, output: () => {}, preload, revives: false };
@@ -86,31 +86,18 @@ async function run({ code, origin, visibilitySeconds, seed }: CloudOptions): Pro
     },
   };
 
-  process.on("message", ({ n, call, args }: Asked) => {
-    // What was asked for by its name has its arguments.
-    const answer = calls[call] as (...args: readonly unknown[]) => Promise<unknown>;
-    answer(...args).then(
-      (value) => say({ kind: "answer", n, answer: value }),
-      (error: unknown) => say({ kind: "failed", n, message: String(error) }),
-    );
-  });
-  // Who started it is gone, or wants no more: processes that are stopped would not notice by themselves.
-  process.on("disconnect", () => {
-    void (pool?.stop() ?? Promise.resolve()).finally(() => process.exit());
-  });
-  say({
-    kind: "ready",
-    deployed: {
-      emulators: { dynamo: emulators.dynamo, messages: emulators.messages },
-      table: deployment.environment["HOLDFAST_TABLE"] ?? "",
-      queues,
-      environment: {
-        ...deployment.environment,
-        HOLDFAST_LOG: "error",
-        HOLDFAST_CRASH_ORIGIN: String(origin),
-      },
+  const deployed: Deployed = {
+    emulators: { dynamo: emulators.dynamo, messages: emulators.messages },
+    table: deployment.environment["HOLDFAST_TABLE"] ?? "",
+    queues,
+    environment: {
+      ...deployment.environment,
+      HOLDFAST_LOG: "error",
+      HOLDFAST_CRASH_ORIGIN: String(origin),
     },
-  });
+  };
+  // Processes that are stopped would not notice by themselves.
+  serveCloud<Deployed, Calls>(deployed, calls, () => pool?.stop() ?? Promise.resolve());
 }
 
 await run(JSON.parse(process.argv[2] ?? "") as CloudOptions);

@@ -40,16 +40,3 @@ export interface Calls {
   /** Ends the schedules, waits until the queues are empty or time is over, ends the processes; what they did unasked. */
   close(): readonly string[];
 }
-
-export type CallName = keyof Calls;
-
-export interface Asked {
-  readonly n: number;
-  readonly call: CallName;
-  readonly args: readonly unknown[];
-}
-
-export type Said =
-  | { readonly kind: "ready"; readonly deployed: Deployed }
-  | { readonly kind: "answer"; readonly n: number; readonly answer: unknown }
-  | { readonly kind: "failed"; readonly n: number; readonly message: string };

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import type { Address, Target, World, WorldOptions } from "../target.ts";
+import { startThrottle } from "../throttle.ts";
 import { speed } from "./messages.ts";
 import { startCloud, type Cloud } from "./process.ts";
 import { openState } from "./state.ts";
-import { startThrottle } from "./throttle.ts";
+import { awsRefusal } from "./throttle.ts";
 
 /**
  * How soon a message comes again whose function has died, seconds of fast time: one real second. As planned it would be six
@@ -77,8 +78,8 @@ async function openWorld(code: string, options: WorldOptions): Promise<World> {
 
 async function openWorldIn(cloud: Cloud, { processes, recorder, route }: WorldOptions): Promise<World> {
   const { emulators, environment } = cloud.deployed;
-  const store = await startThrottle(addressOf(emulators.dynamo));
-  const bus = await startThrottle(addressOf(emulators.messages));
+  const store = await startThrottle(addressOf(emulators.dynamo), awsRefusal);
+  const bus = await startThrottle(addressOf(emulators.messages), awsRefusal);
   const at = async (name: string, upstream: Address): Promise<string> => urlOf(await route(name, () => upstream, true));
   const sqs = await at("sqs", bus.address);
   const queues = (environment["HOLDFAST_QUEUES"] ?? "").replace(emulators.messages, sqs);

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createAzureTarget } from "./azure/target.ts";
+import { planOf } from "./faults.ts";
+import { runRound } from "./round.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * One in which processes are killed, one in which they sleep and die, and one with everything at once. Three, because a
+ * round takes fifteen seconds, and what it looks at is looked at by the rounds on SQLite and by the simulation, too.
+ * `npm run crash -- --target azure` has others.
+ */
+const seeds = [1, 3, 6];
+
+describe("functions on Azure that are killed, stopped, throttled and badly connected keep every promise", () => {
+  let target: Target | undefined;
+
+  beforeAll(() => {
+    target = createAzureTarget();
+  }, 120_000);
+  afterAll(() => target?.close());
+
+  test.each(seeds.map((seed) => [seed, planOf(seed, 1_000).kind] as const))(
+    "seed %i: %s",
+    { timeout: 240_000 },
+    async (seed) => {
+      if (target === undefined) throw new Error("There are no functions.");
+      const round = await runRound(target, seed);
+      expect(round.violations, `again: npm run crash -- --target azure --rounds 1 --seed ${seed}`).toEqual([]);
+      expect(round.counts.commands).toBeGreaterThan(3);
+      expect(round.counts.deliveries).toBeGreaterThan(3);
+      expect(round.counts.kills).toBeGreaterThan(0);
+    },
+  );
+});
