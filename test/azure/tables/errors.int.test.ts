@@ -161,7 +161,7 @@ describe("what goes wrong between the journal and Table storage", () => {
 
   test("a snapshot whose outcome nobody knows says so, and may be saved again", async () => {
     const { table, honest, journal } = await faulty(
-      (operation, before) => (operation === "insert" ? lostOnce(operation, before) : undefined),
+      (operation, ...rest) => (operation === "insert" ? lostOnce(operation, ...rest) : undefined),
       0,
     );
     const unknown = { code: "outcome-unknown", retry: "later" };
