@@ -181,8 +181,8 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ["sends", "linearisable"],
     patches: one(
       "core/runtime/decide.ts",
-      'const keep = item.key && (item.command.remember || item.key.origin === "derived");\n      const { code',
-      "const keep = item.key && item.command.remember;\n      const { code",
+      'const isRemembered = item.key && (item.command.remember || item.key.origin === "derived");\n      const { code',
+      "const isRemembered = item.key && item.command.remember;\n      const { code",
     ),
   },
   {
@@ -358,8 +358,8 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ["acknowledged"],
     patches: one(
       "core/runtime/decide.ts",
-      'const keep = item.key && (item.command.remember || item.key.origin === "derived");\n      const { code',
-      'const keep = item.key && item.key.origin === "derived";\n      const { code',
+      'const isRemembered = item.key && (item.command.remember || item.key.origin === "derived");\n      const { code',
+      'const isRemembered = item.key && item.key.origin === "derived";\n      const { code',
     ),
   },
   {
