@@ -1,4 +1,5 @@
 export { diagram } from "./core/diagram.ts";
+export { declareMachine as machine } from "./core/machine/declare.ts";
 export { machineDiagram } from "./core/machine/diagram.ts";
 export type { App, AppParts, AppSpec, Holdfast } from "./core/app.ts";
 export { holdfast } from "./core/app.ts";

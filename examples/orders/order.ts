@@ -1,5 +1,5 @@
+import { machine } from "holdfast";
 import * as z from "zod";
-import { h } from "./holdfast.ts";
 
 const nothing = z.object({});
 
@@ -7,7 +7,7 @@ const nothing = z.object({});
  * An order from its making to its confirmation, or its refund. Names of states say what it waits for, names of events
  * what has happened.
  */
-export const order = h.machine("order", {
+export const order = machine("order", {
   initial: "order_created",
   data: () => ({ customer: "", total: 0, refunds: 0 }),
   events: {

@@ -1,5 +1,3 @@
-import { declareMachine } from "./machine/declare.ts";
-import type { Machine, MachineOptions, MachineSpec, Standing } from "./machine/types.ts";
 import { checkSubscriptions, declareSubscription, declareTimer, declareWorker } from "./messaging/declare.ts";
 import type { SubscriptionDefinition, TimerDefinition, WorkerDefinition } from "./messaging/definition.ts";
 import type { Interest } from "./messaging/filter.ts";
@@ -53,14 +51,6 @@ export interface Holdfast<Services> {
     name: Name,
     options: EntityOptions<State, E, View>,
   ): Entity<NewEntitySpec<Name, State, E, View>, EventMakers<E>, Services>;
-  /** Declares a state machine: an entity whose commands are what can happen to it, each in some of its states. */
-  machine<
-    const Name extends string,
-    const State extends string,
-    Data = LiteralHint,
-    const E extends EventDeclarations = EventDeclarations,
-    View = Standing<State, Data>,
-  >(name: Name, options: MachineOptions<State, E, Data, View>): Machine<MachineSpec<Name, State, E, Data, View>>;
   /** Declares what is done about events: `to: [on(cart.events.checkedOut, { country: "AT" })]`. */
   subscription<const Interests extends readonly Interest[]>(
     name: string,
@@ -99,7 +89,6 @@ export interface AppParts<
 export function holdfast<Services = undefined>(): Holdfast<Services> {
   return {
     entity: declareEntity,
-    machine: declareMachine,
     subscription: declareSubscription,
     worker: declareWorker,
     timer: declareTimer,

@@ -1,9 +1,9 @@
-import { holdfast, on, type DeliveredEvent, type Result, type SpecOf } from "holdfast";
+import { holdfast, machine, on, type DeliveredEvent, type Result, type SpecOf } from "holdfast";
 import { expectTypeOf, test } from "vitest";
 import * as z from "zod";
 
 const h = holdfast();
-const light = h.machine("light", {
+const light = machine("light", {
   initial: "red",
   data: () => ({ changes: 0 }),
   events: { changed: z.object({ by: z.string().default("nobody") }), failed: z.object({}) },
@@ -53,12 +53,12 @@ test("a state that is none does not compile", () => {
   const data = () => ({});
   const events = { go: z.object({}) };
   // @ts-expect-error: no such initial state
-  void (() => h.machine("m", { initial: "x", data, events, states: { a: { final: true } } }));
+  void (() => machine("m", { initial: "x", data, events, states: { a: { final: true } } }));
   // @ts-expect-error: no such target
-  void (() => h.machine("m", { initial: "a", data, events, states: { a: { on: { go: "x" } } } }));
+  void (() => machine("m", { initial: "a", data, events, states: { a: { on: { go: "x" } } } }));
   // @ts-expect-error: no such event
-  void (() => h.machine("m", { initial: "a", data, events, states: { a: { on: { come: "a" } } } }));
+  void (() => machine("m", { initial: "a", data, events, states: { a: { on: { come: "a" } } } }));
   const after = { ms: 1 };
   // @ts-expect-error: no such target of a time-out
-  void (() => h.machine("m", { initial: "a", data, events, states: { a: { timeout: { after, to: "x" } } } }));
+  void (() => machine("m", { initial: "a", data, events, states: { a: { timeout: { after, to: "x" } } } }));
 });

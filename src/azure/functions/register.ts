@@ -92,12 +92,15 @@ export function register<Services>(app: App<unknown, Services>, options: Registe
   }
 
   functions.hook.appStart(() => void http().catch((error: unknown) => log.error({ error }, "the app does not start")));
+  /** Before the process ends, and no longer than for `closeMs`. */
+  async function finish(what: string, work: Promise<unknown> | undefined): Promise<void> {
+    if (work === undefined) return;
+    const late = (): Error => new Error(`it took longer than ${closeMs} ms`);
+    await within(system, closeMs, work, late).catch((error: unknown) => log.warn({ error }, what));
+  }
   functions.hook.appTerminate(async () => {
-    if (running === undefined) return;
-    const late = (): Error => new Error(`publishing took longer than ${closeMs} ms`);
-    await within(system, closeMs, running.publisher.idle(), late).catch((error: unknown) =>
-      log.warn({ error }, "not all was published"),
-    );
+    await finish("not all was published; wake-ups do the rest", running?.publisher.idle());
+    await finish("telemetry was not sent", telemetry?.flush());
   });
 }
 

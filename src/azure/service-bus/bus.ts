@@ -74,6 +74,12 @@ export function createServiceBusBus(options: ServiceBusOptions): Bus {
     let going = entries;
     try {
       const sender = senderOf(entity);
+      const [only, another] = entries;
+      if (only && !another) {
+        // A batch would encode it twice.
+        await inTime(sender.sendMessages(only.message));
+        return 1;
+      }
       const batch = await inTime(sender.createMessageBatch());
       const count = entries.findIndex(({ message }) => !batch.tryAddMessage(message));
       if (count === 0) {

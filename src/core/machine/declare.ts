@@ -3,7 +3,7 @@ import type { AnyDecideContext, CommandDefinition, EntityDefinition } from "../e
 import { declareEntity } from "../entity/entity.ts";
 import { checkUnique, declarationError } from "../entity/names.ts";
 import { isSchema, type Schema } from "../entity/schema.ts";
-import type { EventDeclarations, EventMeta, VersionedEvent } from "../entity/types.ts";
+import type { EventDeclarations, EventMeta, LiteralHint, VersionedEvent } from "../entity/types.ts";
 import { HoldfastError } from "../errors.ts";
 import type { MachineState, MachineTable, MachineTransition } from "./table.ts";
 import type {
@@ -55,9 +55,9 @@ const stateName = /^[a-zA-Z][a-zA-Z0-9_-]{0,39}$/;
 export function declareMachine<
   const Name extends string,
   const State extends string,
-  const E extends EventDeclarations,
-  Data,
-  View,
+  Data = LiteralHint,
+  const E extends EventDeclarations = EventDeclarations,
+  View = Standing<State, Data>,
 >(name: Name, options: MachineOptions<State, E, Data, View>): Machine<MachineSpec<Name, State, E, Data, View>> {
   // The types are in the signature; inside, they are only passed on.
   const erased = options as unknown as AnyOptions;

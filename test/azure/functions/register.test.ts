@@ -1,4 +1,4 @@
-import { accept, holdfast, HoldfastError, on, type App } from "holdfast";
+import { accept, holdfast, HoldfastError, on, type App, type Telemetry } from "holdfast";
 import type { RegisterOptions } from "holdfast/azure/functions";
 import { createMemoryBroker, createMemoryFailures, createMemoryJournal, createMemoryPlaces } from "holdfast/memory";
 import { describe, expect, test } from "vitest";
@@ -253,6 +253,19 @@ describe("a function app", () => {
     });
     expect(await request("GET", "/api/counter/c1", undefined, { "x-who": "me" })).toMatchObject({ status: 401 });
     expect(asked).toEqual(["me"]);
+  });
+
+  test("sends what telemetry has kept before it ends, and ends also where that fails", async () => {
+    let flushed = 0;
+    const telemetry = {
+      flush: async () => {
+        flushed++;
+        throw new Error("nobody listens");
+      },
+    };
+    const { worker } = await start({ telemetry: telemetry as unknown as Telemetry });
+    await worker.terminated();
+    expect(flushed).toBe(1);
   });
 
   test("that has published nothing yet ends at once", async () => {

@@ -1,4 +1,4 @@
-import { diagram, holdfast, machineDiagram } from "holdfast";
+import { diagram, holdfast, machine, machineDiagram } from "holdfast";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import type { MachineTable } from "../../../src/core/machine/table.ts";
@@ -47,7 +47,7 @@ test("the diagram of the reference machine is its table: 11 states, 15 transitio
 });
 
 test("guards, time-outs, loops and names that Mermaid would misread are drawn, too", () => {
-  const odd = h.machine("odd", {
+  const odd = machine("odd", {
     initial: "end",
     data: () => ({}),
     events: { go: nothing, stay: nothing },

@@ -1,4 +1,4 @@
-import { holdfast, on, type DeliveredEvent } from "holdfast";
+import { holdfast, machine, on, type DeliveredEvent } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
 import { createTestApp } from "holdfast/testing";
 import { describe, expect, test } from "vitest";
@@ -12,7 +12,7 @@ const bell = h
   .entity("bell", { initial: () => 0, events: { rung: nothing }, evolve: { rung: (count: number) => count + 1 } })
   .command("ring", { decide: (_count, _input, { events }) => events.rung({}) });
 
-const door = h.machine("door", {
+const door = machine("door", {
   initial: "closed",
   data: () => ({ opened: 0, by: "" }),
   events: {
@@ -190,7 +190,7 @@ describe("a state machine", () => {
   });
 
   test("an input that says where it goes is refused", async () => {
-    const lift = h.machine("lift", {
+    const lift = machine("lift", {
       initial: "down",
       data: () => ({}),
       events: { called: z.looseObject({}) },
@@ -215,7 +215,7 @@ describe("a machine's declaration", () => {
     events: { go: nothing },
     states: { a: { on: { go: "b" } }, b: { final: true } },
   };
-  const declare = (changes: object) => () => h.machine("m", { ...options, ...changes } as never);
+  const declare = (changes: object) => () => machine("m", { ...options, ...changes } as never);
 
   test.each([
     [{ initial: "c" }, '"c"; its states are a, b'],
