@@ -7,6 +7,9 @@ import type { ServiceBusTrigger } from "./triggers.ts";
 /** How long to wait after an error before the next try, milliseconds. */
 const pauseMs = 200;
 
+/** How much longer than its lock a session that was lost is kept, milliseconds: closed before, it would count as no delivery. */
+const lostMs = 200;
+
 /** Takes sessions, some at once; of each its messages one after the other, until it has been empty for a while. */
 export function listenToSessions(trigger: ServiceBusTrigger, options: Listening): Listener {
   const { client, presence, settings, output } = options;
@@ -76,7 +79,7 @@ export function listenToSessions(trigger: ServiceBusTrigger, options: Listening)
   /** Others get the session when its lock has run out, no sooner; it takes no place here. */
   async function giveUp(session: ServiceBusSessionReceiver, lock: Lock): Promise<void> {
     await lock.release();
-    await sleep(Math.max(0, lock.until() - Date.now()), undefined, { signal: abortSignal }).catch(() => {});
+    await sleep(Math.max(0, lock.until() - Date.now()) + lostMs, undefined, { signal: abortSignal }).catch(() => {});
     await session.close().catch(() => {});
   }
 

@@ -1,6 +1,6 @@
 import type { SubscriptionDefinition } from "../core/messaging/definition.ts";
 import { deliveryOptionNames, deliveryPolicy } from "../core/messaging/policy.ts";
-import { checkName, declarationError } from "../core/entity/names.ts";
+import { checkName, checkOptions, declarationError } from "../core/entity/names.ts";
 import { isSchema, type Schema } from "../core/entity/schema.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
 import { drive } from "./driver.ts";
@@ -41,10 +41,7 @@ export function declareWorkflow<Services, const Name extends string, I extends S
 ): Workflow<Name, I, O, S, Services> {
   const what = `workflow "${name}"`;
   checkName("Workflow", name);
-  for (const key of Object.keys(options ?? {})) {
-    if (!optionNames.has(key))
-      throw declarationError(`Unknown option "${key}" of ${what}. Known: ${[...optionNames].join(", ")}.`);
-  }
+  checkOptions(what, options, optionNames);
   const {
     input,
     signals = {} as S,

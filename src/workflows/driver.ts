@@ -86,12 +86,15 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 
   let advances = 0;
+  /** Its end is stored. */
+  let isOver = false;
   let was = state.owner;
   let known = state.facts.length;
   const attempts = new Map<number, number>();
   const waitsSince = new Set<number>();
   const running = new Map<number, Promise<void>>();
   const aborts = new Set<AbortController>();
+  const cancelling: Promise<unknown>[] = [];
   const found: Fact[] = [];
   let cancels: number[] = [];
   let failure: unknown;
@@ -110,7 +113,11 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     for (const asked of body.open()) {
       if (asked.kind !== "child" || !waitsSince.has(asked.n)) continue;
       const { workflow, child } = asked;
-      begin({ ...asked, n: -asked.n }, async () => void (await command(workflow, child, "cancel", undefined, {})));
+      const cancelled = command(workflow, child, "cancel", undefined, {}).catch((error: unknown) => {
+        // One that cannot be cancelled at all, since it was erased, needs no cancelling.
+        if (!isHoldfastError(error) || error.retry === "later") failure ??= error;
+      });
+      cancelling.push(cancelled);
     }
   }
 
@@ -155,7 +162,8 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     if (known > factsWarning) {
       log.warn({ workflow: name, id, facts: known }, "the history of a workflow is nearly full; let it continueAsNew");
     }
-    if (more.end === undefined) await hear(news);
+    isOver = more.end !== undefined;
+    if (!isOver) await hear(news);
   }
 
   async function stopWith(code: string, message: string): Promise<void> {
@@ -282,9 +290,15 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     await settle();
     await hear(state.facts);
     for (;;) {
+      if (isOver) return;
       if (go.stop.aborted) throw new HoldfastError("handler-stopped", "The driver was stopped.", { retry: "later" });
       const ending = body.ending();
-      if (ending) return await record({ end: endOf(ending, body) });
+      if (ending) {
+        // Behind the end nobody would see to them.
+        await Promise.all(cancelling);
+        if (failure !== undefined) throw failure;
+        return await record({ end: endOf(ending, body) });
+      }
       const lacksTime = failure === undefined && act();
       if (found.length > 0) {
         await record(running.size === 0 && lacksTime ? { yields: true } : {});
@@ -317,18 +331,15 @@ function portionOf(facts: readonly Fact[]): number {
 }
 
 function endOf(ending: Ending, body: Body): End {
-  if (ending.as === "continues") {
-    return {
-      as: "continued",
-      input: normalise(ending.input ?? null, "the input of continueAsNew"),
-      signals: body.unheard(),
-    };
-  }
   if (ending.as === "threw") {
     const failure = failureOf(ending.error, "workflow-failed");
     return { as: failure.code === "workflow-cancelled" ? "cancelled" : "failed", failure };
   }
   try {
+    if (ending.as === "continues") {
+      const { value: input = null } = resultOf("the input of continueAsNew", ending.input);
+      return { as: "continued", input, signals: body.unheard() };
+    }
     const { value: output } = resultOf("what the workflow returns", ending.value);
     return { as: "completed", ...(output !== undefined && { output }) };
   } catch (error) {

@@ -301,6 +301,21 @@ describe("a workflow", () => {
     expect(lines.some(({ level, message }) => level === "warn" && message.includes("continueAsNew"))).toBe(true);
   });
 
+  test("that is stopped does nothing more, also where it waits for more than it could store", async () => {
+    let ran = 0;
+    const { view } = await begun(async (_input, ctx) => {
+      const step = (i: number) => ctx.run(`s${i}`, () => (ran++, "x".repeat(90_000)));
+      await ctx.all(Array.from({ length: 20 }, (_, i) => step(i)));
+    });
+    expect(await view()).toMatchObject({ status: "stopped", failure: { code: "entity-too-large" } });
+    expect(ran).toBe(20);
+  });
+
+  test("that continues with what is no JSON fails, and is not given up as a message", async () => {
+    const { view } = await begun(async (_input, ctx) => ctx.continueAsNew({ at: new Date(0) }));
+    expect(await view()).toMatchObject({ status: "failed", failure: { code: "result-refused" } });
+  });
+
   test("that asks for too much at once is told so", async () => {
     const { view } = await begun(async (_input, ctx) => {
       const all = Array.from({ length: 1_001 }, () => ctx.until("go"));

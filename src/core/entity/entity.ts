@@ -2,7 +2,7 @@ import { HoldfastError } from "../errors.ts";
 import { normalise } from "../json.ts";
 import { made, type NewEvent } from "./decision.ts";
 import type { CommandDefinition, EntityDefinition, EventDefinition } from "./definition.ts";
-import { checkName, checkUnique, declarationError } from "./names.ts";
+import { checkName, checkOptions, checkUnique, declarationError } from "./names.ts";
 import { isSchema, validate, type Schema } from "./schema.ts";
 import type {
   Entity,
@@ -152,13 +152,6 @@ function makeEvent(event: EventDefinition, data: unknown): NewEvent {
     );
   }
   return { [made]: "event", type: event.type, data: normalise(result.value, `the data of ${event.type}`) };
-}
-
-function checkOptions(what: string, options: object, known: ReadonlySet<string>): void {
-  if (typeof options !== "object" || options === null) throw declarationError(`The options of ${what} are missing.`);
-  for (const key of Object.keys(options)) {
-    if (!known.has(key)) throw declarationError(`Unknown option "${key}" of ${what}. Known: ${[...known].join(", ")}.`);
-  }
 }
 
 function checkInitial(name: string, initial: () => unknown): void {

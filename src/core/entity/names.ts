@@ -33,6 +33,14 @@ export function checkUnique(kind: string, values: readonly string[]): void {
   }
 }
 
+/** @throws HoldfastError `invalid-declaration` for options that are none, or hold what is not known */
+export function checkOptions(what: string, options: object, known: ReadonlySet<string>): void {
+  if (typeof options !== "object" || options === null) throw declarationError(`The options of ${what} are missing.`);
+  for (const key of Object.keys(options)) {
+    if (!known.has(key)) throw declarationError(`Unknown option "${key}" of ${what}. Known: ${[...known].join(", ")}.`);
+  }
+}
+
 export function declarationError(message: string): HoldfastError {
   return new HoldfastError("invalid-declaration", message);
 }

@@ -1,7 +1,7 @@
 import { accept, reject, type Decision, type NewEvent } from "../entity/decision.ts";
 import type { AnyDecideContext, CommandDefinition, EntityDefinition } from "../entity/definition.ts";
 import { declareEntity } from "../entity/entity.ts";
-import { checkUnique, declarationError } from "../entity/names.ts";
+import { checkOptions, checkUnique, declarationError } from "../entity/names.ts";
 import { isSchema, type Schema } from "../entity/schema.ts";
 import type { EventDeclarations, EventMeta, LiteralHint, VersionedEvent } from "../entity/types.ts";
 import { HoldfastError } from "../errors.ts";
@@ -279,11 +279,4 @@ export function millisecondsOf(what: string, duration: Duration): number {
   }
   if (Number.isSafeInteger(sum) && sum >= 1 && sum <= timeoutMaxMs) return sum;
   throw declarationError(`The ${what} is ${sum} ms; it has to be whole milliseconds, from 1 to ten years.`);
-}
-
-function checkOptions(what: string, options: object, known: ReadonlySet<string>): void {
-  if (typeof options !== "object" || options === null) throw declarationError(`The options of ${what} are missing.`);
-  for (const key of Object.keys(options)) {
-    if (!known.has(key)) throw declarationError(`Unknown option "${key}" of ${what}. Known: ${[...known].join(", ")}.`);
-  }
 }
