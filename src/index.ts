@@ -1,6 +1,8 @@
 export { diagram } from "./core/diagram.ts";
 export { declareMachine as machine } from "./core/machine/declare.ts";
 export { machineDiagram } from "./core/machine/diagram.ts";
+export type { ReportGuard, ReportRules, Reports } from "./core/machine/reports.ts";
+export { reports, reportsOf } from "./core/machine/reports.ts";
 export type { App, AppParts, AppSpec, Holdfast } from "./core/app.ts";
 export { holdfast } from "./core/app.ts";
 export type { Accepted, CodesOf, Decision, NewEvent, Rejection, ReplyOf } from "./core/entity/decision.ts";
@@ -43,6 +45,10 @@ export type {
   SpecOf,
   VersionedEvent,
 } from "./core/entity/types.ts";
+export type { Dependency, DependencyOptions } from "./core/dependency/declare.ts";
+export { dependency } from "./core/dependency/declare.ts";
+export type { Behalf, Reach, Reached, ReachFor } from "./core/dependency/reach.ts";
+export type { RetryOptions } from "./core/retry.ts";
 export type { HoldfastErrorOptions, Retry } from "./core/errors.ts";
 export { HoldfastError, isHoldfastError } from "./core/errors.ts";
 export type { JsonValue } from "./core/json.ts";

@@ -53,6 +53,12 @@ export async function sendOnce({ options, url }: Wire, request: Request, signal:
   });
 }
 
+/** Tells the server how long anybody waits for its answer: what it has not stored by then it does not store. */
+function withTimeout(request: Request, ms: number): Request {
+  const timeout = String(Math.max(1, Math.floor(ms)));
+  return { ...request, headers: { ...request.headers, "X-Request-Timeout-Ms": timeout } };
+}
+
 /**
  * Sends a request until it is answered: retries what may pass, with full jitter, no earlier than Retry-After says,
  * never past `deadline` (epoch milliseconds) and never beyond the client's budget. All attempts are the same request.
@@ -72,9 +78,11 @@ export async function send<T>(
     for (;;) {
       const leftMs = Math.max(0, deadline - platform.now());
       try {
-        const answer = await bounded(platform, Math.min(wire.attemptTimeoutMs, leftMs), signal, async (signal) => {
+        const timeoutMs = Math.min(wire.attemptTimeoutMs, leftMs);
+        const timed = request.method === "POST" ? withTimeout(request, timeoutMs) : request;
+        const answer = await bounded(platform, timeoutMs, signal, async (signal) => {
           attempts++;
-          return readAnswer(await sendOnce(wire, request, signal), platform.now());
+          return readAnswer(await sendOnce(wire, timed, signal), platform.now());
         });
         budget.earn();
         return read(answer);

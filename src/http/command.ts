@@ -1,12 +1,12 @@
 import type { CommandDefinition } from "../core/entity/definition.ts";
 import type { Principal } from "../core/entity/types.ts";
 import { HoldfastError } from "../core/errors.ts";
-import type { Outcome } from "../core/runtime/requests.ts";
 import { outcomeAnswer, type Answer } from "./answer.ts";
 import { readBody, releaseBody, streamBody, type Body } from "./body.ts";
 import { refuseCrossSite } from "./cross-site.ts";
 import { onBehalf, type EntityExchange, type HttpContext } from "./exchange.ts";
-import { contextOf, parseIfMatch, parseKeyHeader } from "./headers.ts";
+import { graceMs, within } from "./deadline.ts";
+import { contextOf, parseIfMatch, parseKeyHeader, parseTimeout } from "./headers.ts";
 
 /**
  * `POST /api/{entity}/{id}/{command}`. The runtime authorises, then calls back for the body; what is wrong with the
@@ -14,9 +14,8 @@ import { contextOf, parseIfMatch, parseKeyHeader } from "./headers.ts";
  */
 export function runCommand(http: HttpContext, exchange: EntityExchange, command: CommandDefinition): Promise<Answer> {
   refuseCrossSite(http, exchange);
-  const { deadline: end = Infinity } = exchange.env;
-  const deadline = Math.min(end, http.runtime.system.now() + http.settings.requestTimeoutMs);
-  return onBehalf(http, exchange, (principal) => runAs(http, exchange, command, principal, deadline));
+  const now = http.runtime.system.now();
+  return onBehalf(http, exchange, (principal) => runAs(http, exchange, command, principal, now));
 }
 
 async function runAs(
@@ -24,12 +23,16 @@ async function runAs(
   exchange: EntityExchange,
   command: CommandDefinition,
   principal: Principal,
-  deadline: number,
+  now: number,
 ): Promise<Answer> {
   const { runtime, settings, bodies } = http;
+  const { requestTimeoutMs } = settings;
   const { request, env, header, definition, id, correlation } = exchange;
   const [key, keyError] = attempt(header("idempotency-key"), parseKeyHeader);
   const [expectedVersion, matchError] = attempt(header("if-match"), parseIfMatch);
+  const [timeoutMs = requestTimeoutMs, timeoutError] = attempt(header("x-request-timeout-ms"), parseTimeout);
+  const isHurried = timeoutMs < requestTimeoutMs;
+  const deadline = Math.min(env.deadline ?? Infinity, now + Math.min(timeoutMs, requestTimeoutMs));
   const body: Body = { held: 0, complete: false, released: false };
   const readInput = async (): Promise<unknown> => {
     const input = await readBody(body, {
@@ -41,6 +44,7 @@ async function runAs(
     });
     if (keyError) throw keyError;
     if (matchError) throw matchError;
+    if (timeoutError) throw timeoutError;
     if (header("if-none-match") !== undefined) throw noneMatchError();
     return input;
   };
@@ -56,7 +60,10 @@ async function runAs(
       deadline,
       context: contextOf(exchange),
     });
-    const outcome: Outcome = await http.deadlines.bound(work, () => late(body));
+    // One timer for all requests that wait as long as any.
+    const outcome = await (isHurried
+      ? within(runtime.system, timeoutMs + graceMs, work, () => late(body))
+      : http.deadlines.bound(work, () => late(body)));
     return outcomeAnswer(outcome, correlation);
   } finally {
     releaseBody(body, bodies);

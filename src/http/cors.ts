@@ -26,7 +26,7 @@ export interface Cors {
 
 /** What a browser may send without asking is not in here. */
 const requestHeaders =
-  "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Correlation-Id, traceparent, tracestate";
+  "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Correlation-Id, X-Request-Timeout-Ms, traceparent, tracestate";
 
 const exposed = "ETag, Retry-After, Idempotency-Replayed, X-Correlation-Id";
 

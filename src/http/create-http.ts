@@ -3,7 +3,7 @@ import type { Runtime } from "../core/runtime/runtime.ts";
 import { errorAnswer, json, type Answer } from "./answer.ts";
 import { answerApi, nothingHere } from "./api.ts";
 import { createCors } from "./cors.ts";
-import { createDeadlines } from "./deadline.ts";
+import { createDeadlines, graceMs } from "./deadline.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { targetOf, type Exchange, type HttpContext, type HttpEnv } from "./exchange.ts";
 import { createFairness } from "./fairness.ts";
@@ -24,9 +24,6 @@ export interface Http {
   /** Ends the event streams and lets `/readyz` say no. Commands go on: closing the runtime refuses those. */
   close(): void;
 }
-
-/** Past its deadline a command gets this long to tell by itself what became of it, milliseconds. */
-const graceMs = 100;
 
 const apiRoute = "/api/*";
 

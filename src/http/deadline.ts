@@ -1,6 +1,9 @@
 import { HoldfastError } from "../core/errors.ts";
 import type { System } from "../core/runtime/system.ts";
 
+/** Past its deadline a command gets this long to tell by itself what became of it, milliseconds. */
+export const graceMs = 100;
+
 /** The work's result, or `late()` as the error if it takes longer than `ms`. The work itself goes on. */
 export function within<T>(system: System, ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -52,6 +52,18 @@ export function noneMatches(text: string | undefined, version: number): boolean 
   return text.split(",").some((tag) => tag.trim().replace(/^W\//, "") === `"${version}"`);
 }
 
+/**
+ * How long the caller waits for the answer, milliseconds. A time from now rather than a time of day: clocks differ.
+ * @throws HoldfastError `invalid-timeout` for what is no whole number from 1
+ */
+export function parseTimeout(text: string): number {
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
+  throw new HoldfastError(
+    "invalid-timeout",
+    `X-Request-Timeout-Ms is "${shown(text)}"; it is a whole number of milliseconds from 1.`,
+  );
+}
+
 /** The caller's correlation id, if it is 1 to 128 printable ASCII characters. */
 export function correlationOf(header: Header): string | undefined {
   return readCorrelation(header("x-correlation-id"));

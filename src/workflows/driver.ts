@@ -1,5 +1,7 @@
+import type { Reach } from "../core/dependency/reach.ts";
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
 import { digest, formatKey } from "../core/journal/keys.ts";
+import { delayOf, retryPolicy } from "../core/retry.ts";
 import { jsonBytes, normalise, type JsonValue } from "../core/json.ts";
 import { systemPrincipal } from "../core/runtime/authorize.ts";
 import type { CommandRequest, Outcome } from "../core/runtime/requests.ts";
@@ -8,7 +10,6 @@ import type { Logger } from "../core/runtime/system.ts";
 import { createBody, failureOf, type Asked, type Body, type Ending } from "./body.ts";
 import { internal, type Advance, type Advanced, type End, type Opened } from "./entity.ts";
 import { factsWarning, type Fact, type Operation } from "./facts.ts";
-import { delayOf, retryPolicy } from "./retry.ts";
 import type { StepOptions, WorkflowRun } from "./types.ts";
 
 /** What drives the workflows of one name. */
@@ -214,7 +215,14 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
           reject(new HoldfastError("step-timed-out", message, { retry: "later" }));
         });
       });
-      const own = { services: go.services, key: keyOf(n), attempt, signal: abort.signal, log };
+      const key = keyOf(n);
+      const behalf = { deadline: system.now() + ms, context: { correlation: id.slice(0, 128) }, stop: abort.signal };
+      let reached = 0;
+      const reach: Reach = (dependency, work) => {
+        const of = `wf-${digest([key, dependency.name, ++reached].join("\0"))}`;
+        return runtime.reach({ ...behalf, key: of }, dependency, work);
+      };
+      const own = { services: go.services, reach, key, attempt, signal: abort.signal, log };
       const value: unknown = await Promise.race([(async () => asked.step(own))(), late]);
       finish(asked, resultOf(`step "${stepName}"`, value));
     } catch (error) {

@@ -1,8 +1,8 @@
 export type { DeclareWorkflow } from "./declare.ts";
 export { declareWorkflow as workflow, workflows } from "./declare.ts";
+export type { RetryOptions } from "../core/retry.ts";
 export type {
   Heard,
-  RetryOptions,
   Signals,
   StepContext,
   StepOptions,

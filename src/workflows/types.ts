@@ -1,21 +1,11 @@
+import type { Reach } from "../core/dependency/reach.ts";
 import type { InputOf, OutputOf, Schema } from "../core/entity/schema.ts";
 import type { Action, Caller, EntityRef, EntitySpec, EventRef, Principal } from "../core/entity/types.ts";
 import type { Duration } from "../core/machine/types.ts";
 import type { DeliveryOptions } from "../core/messaging/policy.ts";
 import type { Subscription } from "../core/messaging/types.ts";
+import type { RetryOptions } from "../core/retry.ts";
 import type { Logger } from "../core/runtime/system.ts";
-
-/** How often and how soon a step that has failed is tried again. */
-export interface RetryOptions {
-  /** Attempts in all, 1 to 1,000. Default 5. */
-  readonly attempts?: number;
-  /** Delay before the second attempt, 1 to 86,400,000. Default 500; it doubles with each failure, and half of it is chance. */
-  readonly firstMs?: number;
-  /** Longest delay. Default 300,000. */
-  readonly maxMs?: number;
-  /** Codes of errors after which it is not tried again. An error that says `retry: "never"` is one anyway. */
-  readonly never?: readonly string[];
-}
 
 export interface StepOptions {
   readonly retry?: RetryOptions;
@@ -28,6 +18,8 @@ export interface StepContext<Services> {
   readonly services: Services;
   /** The same at every attempt, and of no other step: for the outside world to know it by. */
   readonly key: string;
+  /** Asks something outside that may be slow or down, within what the attempt's time leaves, under a key made of this one. */
+  readonly reach: Reach;
   /** From 1. */
   readonly attempt: number;
   /** Aborted when its time is over. */
@@ -135,12 +127,14 @@ export interface WorkflowRef<I = unknown, O = unknown> {
   readonly [io]?: { readonly input: I; readonly output: O };
 }
 
+interface SignalCommand<Data extends Schema> {
+  readonly input: InputOf<Data>;
+  readonly reply: undefined;
+  readonly codes: "workflow-ended";
+}
+
 type SignalCommands<S extends Signals> = {
-  readonly [N in keyof S & string as `signal-${N}`]: {
-    readonly input: InputOf<S[N]>;
-    readonly reply: undefined;
-    readonly codes: "workflow-ended";
-  };
+  readonly [N in keyof S & string as `signal-${N}`]: SignalCommand<S[N]>;
 };
 
 export interface WorkflowSpec<Name extends string, I extends Schema, O, S extends Signals> extends EntitySpec {
@@ -153,6 +147,8 @@ export interface WorkflowSpec<Name extends string, I extends Schema, O, S extend
     readonly cancel: { readonly input: undefined; readonly reply: undefined; readonly codes: "workflow-ended" };
     readonly retry: { readonly input: undefined; readonly reply: undefined; readonly codes: "workflow-not-stopped" };
   } & SignalCommands<S>;
+  /** As clients send them: by their own names. */
+  readonly signals: { readonly [N in keyof S & string]: SignalCommand<S[N]> };
 }
 
 /** A declared workflow, for `app({ workflows })`: an entity, and what drives it. */

@@ -15,7 +15,7 @@ async function failureOf(promise: Promise<unknown>): Promise<ClientError> {
 const item = { sku: "A-1", quantity: 2 };
 
 describe("a command", () => {
-  test("is one POST with the input, a key in our own form and nothing else", async () => {
+  test("is one POST with the input, a key in our own form, how long it waits, and nothing else", async () => {
     const { shop, sent } = createFixture(replies({ count: 2 }, 7));
     expect(await shop.cart("u1").addItem(item)).toEqual({
       ok: true,
@@ -29,6 +29,7 @@ describe("a command", () => {
     expect([...headers].toSorted()).toEqual([
       ["content-type", "application/json"],
       ["idempotency-key", `hf1.${start}.id1`],
+      ["x-request-timeout-ms", "10000"],
     ]);
   });
 

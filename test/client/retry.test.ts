@@ -30,7 +30,14 @@ describe("a call is tried again", () => {
     const { shop, sent, platform } = createFixture([reaction, reaction, done]);
     expect(await platform.run(shop.cart("u1").addItem(item))).toMatchObject({ ok: true });
     expect(sent).toHaveLength(3);
-    const requests = sent.map(({ url, method, headers, body }) => [url, method, [...headers], body]);
+    const requests = sent.map(({ url, method, headers, body }) => {
+      const timeouts = Number(headers.get("x-request-timeout-ms"));
+      headers.delete("x-request-timeout-ms");
+      // What is left of the call's time.
+      expect(timeouts).toBeGreaterThan(0);
+      expect(timeouts).toBeLessThanOrEqual(10_000);
+      return [url, method, [...headers], body];
+    });
     expect(requests[1]).toEqual(requests[0]);
     expect(requests[2]).toEqual(requests[0]);
     expect(platform.pending).toBe(0);

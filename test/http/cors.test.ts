@@ -60,7 +60,7 @@ describe("an origin that is listed", () => {
         ...allowed,
         "access-control-allow-methods": "GET, HEAD, POST",
         "access-control-allow-headers":
-          "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Correlation-Id, traceparent, tracestate, X-Api-Key",
+          "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-Correlation-Id, X-Request-Timeout-Ms, traceparent, tracestate, X-Api-Key",
         "access-control-max-age": "90",
       });
     }

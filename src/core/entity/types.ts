@@ -1,4 +1,5 @@
 import type { CodesOf, Decision, NewEvent, ReplyOf } from "./decision.ts";
+import type { Reach } from "../dependency/reach.ts";
 import type { EntityDefinition } from "./definition.ts";
 import type { InputOf, OutputOf, Schema } from "./schema.ts";
 
@@ -172,6 +173,8 @@ export interface PrepareContext<Services> {
   readonly now: number;
   readonly principal: Principal;
   readonly services: Services;
+  /** Asks something outside that may be slow or down, within what the command's deadline leaves. */
+  readonly reach: Reach;
 }
 
 export interface CommandOptions<S extends EntitySpec, E, N extends string, I extends Schema, Prepared, D, Services> {

@@ -107,6 +107,13 @@ async function runOnce<Services>(
   }
 
   const context: HandlerContext<Services> = {
+    reach(dependency, work) {
+      const target = `reach\0${dependency.name}`;
+      const n = counts.get(target) ?? 0;
+      counts.set(target, n + 1);
+      const key = derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]);
+      return runtime.reach({ key, deadline, context: below, stop }, dependency, work);
+    },
     call: (entity, id, options) => createCaller(execute, entity, id, options, calls.watch),
     services,
     attempt: attempt.attempt,

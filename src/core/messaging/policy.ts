@@ -1,3 +1,4 @@
+import { boundedNumbers, type Bounds } from "../bounds.ts";
 import { declarationError } from "../entity/names.ts";
 import { isHoldfastError } from "../errors.ts";
 
@@ -19,7 +20,7 @@ export interface DeliveryOptions {
 
 export type DeliveryPolicy = Required<DeliveryOptions>;
 
-const bounds: { readonly [Name in keyof DeliveryPolicy]: readonly [least: number, normal: number, most: number] } = {
+const bounds: Bounds<keyof DeliveryPolicy> = {
   maxAttempts: [1, 10, 100],
   maxAgeMs: [1_000, 3 * 86_400_000, 14 * 86_400_000],
   timeoutMs: [1, 30_000, 900_000],
@@ -32,17 +33,7 @@ export const deliveryOptionNames: readonly string[] = Object.keys(bounds);
 
 /** The options with their defaults. @throws HoldfastError `invalid-declaration` for one that is out of bounds */
 export function deliveryPolicy(what: string, options: DeliveryOptions): DeliveryPolicy {
-  const policy: Record<string, number> = {};
-  for (const [name, [least, normal, most]] of Object.entries(bounds)) {
-    // The keys of `bounds` are those of the options.
-    const value = options[name as keyof DeliveryOptions] ?? normal;
-    if (!Number.isSafeInteger(value) || value < least || value > most) {
-      throw declarationError(`${name} of ${what} is ${String(value)}; it must be a whole number, ${least} to ${most}.`);
-    }
-    policy[name] = value;
-  }
-  // Filled from the same keys.
-  const checked = policy as DeliveryPolicy;
+  const checked = boundedNumbers(what, bounds, options);
   if (checked.retryFirstMs <= checked.retryMaxMs) return checked;
   throw declarationError(
     `retryFirstMs of ${what} is ${checked.retryFirstMs}, more than retryMaxMs, ${checked.retryMaxMs}.`,

@@ -1,3 +1,4 @@
+import type { Reach } from "../dependency/reach.ts";
 import type { InputOf, OutputOf, Schema } from "../entity/schema.ts";
 import type { Caller, EntityRef, EntitySpec } from "../entity/types.ts";
 import type { Logger } from "../runtime/system.ts";
@@ -24,6 +25,11 @@ export interface HandlerContext<Services> {
     },
   ) => Caller<S>;
   readonly services: Services;
+  /**
+   * Asks something outside that may be slow or down, within what the attempt's time leaves, under a key that derives as those of
+   * calls do: `await reach(bank, ({ headers, signal }) => fetch(url, { headers, signal }))`.
+   */
+  readonly reach: Reach;
   /** From 1; an attempt that failed because the store did is not counted. */
   readonly attempt: number;
   /** Epoch milliseconds. */

@@ -8,6 +8,7 @@ import { checkInput, normalise, type JsonValue } from "../json.ts";
 import type { PendingTimer } from "../journal/format.ts";
 import { fingerprint, parseKey } from "../journal/keys.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
+import { createReach, type ReachFor } from "../dependency/reach.ts";
 import { createAdmission } from "./admission.ts";
 import { checkAllowed } from "./authorize.ts";
 import { createBacklog } from "./backlog.ts";
@@ -67,6 +68,8 @@ export interface Runtime {
   erase(request: ViewRequest): Promise<void>;
   /** The named timer of an entity, if it is pending: for what fires timers. */
   timer(request: ViewRequest, name: string): Promise<PendingTimer | undefined>;
+  /** Asks something outside on somebody's behalf: handlers, steps and `prepare` have it as their own `reach`. */
+  readonly reach: ReachFor;
   /** Resolves if the journal answers. */
   ready(): Promise<void>;
   /** Refuses what is new, waits for what is under way. */
@@ -86,6 +89,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   const { admit, close } = createAdmission(limits.requestsMax);
   const backlog = createBacklog(system, limits);
   const { watch, notify } = createWatchers();
+  const reach = createReach(system);
   const background = new Set<Promise<unknown>>();
   const saving = new Set<string>();
 
@@ -118,7 +122,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
 
   async function prepare(live: Live, item: CommandItem): Promise<void> {
     try {
-      const work = (): Promise<unknown> => prepareInTime({ system, limits, services }, live, item);
+      const work = (): Promise<unknown> => prepareInTime({ system, limits, services, reach }, live, item);
       item.prepared = { value: await (item.span ? item.span.within(work) : work()) };
       enqueue(live.definition, live.stream, item);
     } catch (error) {
@@ -244,6 +248,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       }),
     call: (entity, id, options) => createCaller(execute, entity, id, options),
     watch,
+    reach,
     erase: ({ entity, id, principal }) =>
       admit(() => eraseStream(ports, streamOf(definitionOf(entity), id, principal), principal.id)),
     timer: ({ entity, id, principal }, name) =>

@@ -1,0 +1,188 @@
+import { HoldfastError } from "../errors.ts";
+import { delayOf, isFinal } from "../retry.ts";
+import type { Context } from "../runtime/requests.ts";
+import type { System } from "../runtime/system.ts";
+import { createCircuit, type Circuit } from "./circuit.ts";
+import type { Dependency } from "./declare.ts";
+
+/** One attempt at asking something outside. */
+export interface Reached {
+  /** The same at every attempt, and whenever the same work is done again: for the other side to know it by. */
+  readonly key: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** How long this attempt may take, milliseconds. */
+  readonly timeoutMs: number;
+  /** Aborted when its time is over, or it has failed. */
+  readonly signal: AbortSignal;
+  /**
+   * What travels along, to be spread into a request: `idempotency-key`, `x-request-timeout-ms`, `x-correlation-id`,
+   * `traceparent`. Another Holdfast honours all of them.
+   */
+  readonly headers: { readonly [name: string]: string };
+}
+
+/**
+ * Asks something outside, within what is left of the caller's time. An attempt that fails is made again under the same key, as
+ * the dependency's `retry` says, while its budget and the deadline allow it. What is to be waited for happens within `work`:
+ * read a response's body there.
+ * @throws what `work` threw, if its error says `retry: "never"` or is one of the `never` codes: such is an answer;
+ * HoldfastError `circuit-open` (later), `dependency-failed` and `dependency-timed-out` (reload; `cause` says why),
+ * `deadline-exceeded` (later)
+ */
+export type Reach = <T>(dependency: Dependency, work: (attempt: Reached) => T | Promise<T>) => Promise<T>;
+
+/** On whose behalf. */
+export interface Behalf {
+  readonly key: string;
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+  readonly context: Context;
+  /** Ends it from outside. */
+  readonly stop?: AbortSignal | undefined;
+}
+
+/** Asks on somebody's behalf; see {@link Reach}. */
+export type ReachFor = <T>(
+  behalf: Behalf,
+  dependency: Dependency,
+  work: (attempt: Reached) => T | Promise<T>,
+) => Promise<T>;
+
+interface Standing {
+  readonly circuit: Circuit;
+  /** Retries that are left. */
+  budget: number;
+}
+
+/** What a call adds to the budget. */
+const retriesPerCall = 0.1;
+
+/** Circuits and budgets of one process. */
+export function createReach(system: System): ReachFor {
+  const standings = new WeakMap<Dependency, Standing>();
+
+  function standingOf(dependency: Dependency): Standing {
+    let standing = standings.get(dependency);
+    if (standing === undefined) {
+      standing = { circuit: createCircuit(dependency, system), budget: dependency.policy.retriesMax };
+      standings.set(dependency, standing);
+    }
+    return standing;
+  }
+
+  return async (behalf, dependency, work) => {
+    const { name, policy } = dependency;
+    const { key, deadline, context, stop } = behalf;
+    const { log } = system;
+    const standing = standingOf(dependency);
+    standing.budget = Math.min(policy.retriesMax, standing.budget + retriesPerCall);
+    for (let attempt = 1; ; attempt++) {
+      const leftMs = deadline - system.now();
+      if (leftMs <= 0 || stop?.aborted) throw tooLate(name);
+      const passage = standing.circuit.enter();
+      const timeoutMs = Math.min(policy.timeoutMs, leftMs);
+      let failure: unknown;
+      try {
+        const headers = headersOf(key, timeoutMs, context);
+        const value = await inTime(system, timeoutMs, stop, (signal) =>
+          work({ key, attempt, timeoutMs, signal, headers }),
+        );
+        passage.succeeded();
+        return value;
+      } catch (error) {
+        if (error === late || error === stopped) {
+          if (timeoutMs < policy.timeoutMs || error === stopped) {
+            passage.left();
+            throw tooLate(name);
+          }
+          failure = timedOut(name, timeoutMs);
+        } else if (isFinal(policy.retry, error)) {
+          passage.succeeded();
+          throw error;
+        } else failure = error;
+      }
+      if (passage.failed(failure)) throw standing.circuit.refusal(failure);
+      const delayMs = delayOf(policy.retry, attempt, failure, system.random);
+      const isWorthIt = delayMs !== undefined && system.now() + delayMs < deadline;
+      if (!isWorthIt || standing.budget < 1) {
+        const correlation = context.correlation;
+        log.warn({ dependency: name, attempts: attempt, correlation, error: failure }, "a dependency has failed");
+        throw outOf(name, attempt, failure);
+      }
+      standing.budget--;
+      await pause(system, delayMs, stop);
+    }
+  };
+}
+
+function headersOf(key: string, timeoutMs: number, { correlation, trace }: Context): Reached["headers"] {
+  return {
+    "idempotency-key": key,
+    "x-request-timeout-ms": String(timeoutMs),
+    ...(correlation !== undefined && { "x-correlation-id": correlation }),
+    ...(trace !== undefined && { traceparent: trace }),
+  };
+}
+
+/** Marks: its own time is over; it was stopped from outside. */
+const late = Symbol("late");
+const stopped = Symbol("stopped");
+
+/** @throws what the work throws, `late`, `stopped` */
+function inTime<T>(
+  system: System,
+  ms: number,
+  stop: AbortSignal | undefined,
+  work: (signal: AbortSignal) => T | Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  return new Promise<T>((resolve, reject) => {
+    const cancel = system.after(ms, () => end(() => reject(late)));
+    const onStop = (): void => end(() => reject(stopped));
+    function end(settle: () => void): void {
+      cancel();
+      stop?.removeEventListener("abort", onStop);
+      settle();
+    }
+    stop?.addEventListener("abort", onStop);
+    (async () => work(abort.signal))().then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error)),
+    );
+  }).catch((error: unknown) => {
+    // Not after success: the body of a response hangs on it.
+    abort.abort();
+    throw error;
+  });
+}
+
+/** Waits, or until it is stopped. */
+function pause(system: System, ms: number, stop: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = system.after(ms, end);
+    function end(): void {
+      cancel();
+      stop?.removeEventListener("abort", end);
+      resolve();
+    }
+    stop?.addEventListener("abort", end);
+  });
+}
+
+function tooLate(name: string): HoldfastError {
+  const message = `The deadline passed before the dependency ${name} had answered.`;
+  return new HoldfastError("deadline-exceeded", message, { retry: "later" });
+}
+
+function timedOut(name: string, ms: number): HoldfastError {
+  const message = `The dependency ${name} did not answer within ${ms} ms.`;
+  return new HoldfastError("dependency-timed-out", message, { retry: "reload" });
+}
+
+function outOf(name: string, attempts: number, cause: unknown): HoldfastError {
+  const isTimeout = cause instanceof HoldfastError && cause.code === "dependency-timed-out";
+  const times = attempts === 1 ? "once" : `${attempts} times`;
+  const message = `The dependency ${name} was asked ${times}, and ${isTimeout ? "did not answer in time" : "failed"}.`;
+  return new HoldfastError(isTimeout ? cause.code : "dependency-failed", message, { retry: "reload", cause });
+}
