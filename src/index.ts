@@ -88,6 +88,7 @@ export type {
   CommandResult,
   CommandSpan,
   MessageAbout,
+  ReachOutcome,
   RequestSpan,
   Span,
   Telemetry,

@@ -1,8 +1,8 @@
 import { ValueType, type Meter, type ObservableResult } from "@opentelemetry/api";
 import type { CommandResult, Telemetry } from "../core/runtime/telemetry.ts";
 
-/** The five metrics. Their attributes are names of the app's and codes, of both a bounded number. */
-export interface Instruments extends Pick<Telemetry, "conflict" | "loaded" | "deadLetter" | "age"> {
+/** The six metrics. Their attributes are names of the app's and codes, of both a bounded number. */
+export interface Instruments extends Pick<Telemetry, "conflict" | "loaded" | "deadLetter" | "age" | "reached"> {
   command(entity: string, command: string, result: CommandResult, seconds: number): void;
 }
 
@@ -39,6 +39,11 @@ export function createInstruments(meter: Meter): Instruments {
     description: "Age of a consumer's oldest message that is not done",
     unit: "s",
   });
+  const reached = meter.createHistogram("holdfast.dependency.duration", {
+    description: "How long attempts at asking what is outside took",
+    unit: "s",
+    advice: { explicitBucketBoundaries: durationBounds },
+  });
   const codes = new Set<string>();
 
   function bounded(code: string): string {
@@ -56,12 +61,15 @@ export function createInstruments(meter: Meter): Instruments {
         "holdfast.command": command,
         "holdfast.outcome": outcome,
         ...(isError && { "error.type": bounded(code) }),
+        ...(outcome === "rejected" && code !== undefined && { "holdfast.code": bounded(code) }),
       });
     },
     conflict: (entity) => conflicts.add(1, { "holdfast.entity": entity }),
     loaded: (entity, records) => lag.record(records, { "holdfast.entity": entity }),
     deadLetter: (consumer, code) =>
       deadLetters.add(1, { "holdfast.consumer": consumer, "holdfast.code": bounded(code) }),
+    reached: (dependency, outcome, ms) =>
+      reached.record(ms / 1_000, { "holdfast.dependency": dependency, "holdfast.outcome": outcome }),
     age(consumer, read) {
       const observe = (result: ObservableResult): void => {
         const ms = read();

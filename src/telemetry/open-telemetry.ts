@@ -84,6 +84,7 @@ export function openTelemetry(): Telemetry {
     conflict: instruments.conflict,
     loaded: instruments.loaded,
     deadLetter: instruments.deadLetter,
+    reached: instruments.reached,
     age: instruments.age,
     async flush() {
       const tracing = traces.getTracerProvider();

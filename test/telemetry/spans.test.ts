@@ -1,5 +1,6 @@
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { dependency } from "holdfast";
 import { createHttp } from "holdfast/http";
 import { createMemoryJournal } from "holdfast/memory";
 import { openTelemetry } from "holdfast/telemetry";
@@ -226,7 +227,7 @@ describe("metrics", () => {
     expect(metric?.points.map(({ attributes }) => attributes)).toEqual([
       about("remind", "accepted"),
       about("remind", "replayed"),
-      about("refuse", "rejected"),
+      { ...about("refuse", "rejected"), "holdfast.code": "cart-closed" },
       { ...about("refuse", "refused"), "error.type": "version-mismatch" },
     ]);
     expect(metric?.points.map(({ value }) => (value as { count: number }).count)).toEqual([1, 1, 1, 1]);
@@ -295,6 +296,42 @@ describe("metrics", () => {
         { attributes: { "holdfast.consumer": "queue:imports", "holdfast.code": "validation-failed" }, value: 1 },
       ],
     });
+    await run.close();
+  });
+
+  test("dependency.duration counts each attempt at asking what is outside, and those that were not made", async () => {
+    const run = start();
+    const bank = dependency("bank", { retry: { attempts: 1 }, failuresMax: 2, timeoutMs: 100 });
+    const ask = async (work: () => unknown, leftMs = 60_000): Promise<void> => {
+      const asked = run.reach({ key: "k", deadline: run.clock.now() + leftMs, context: {} }, bank, work);
+      asked.catch(() => {});
+      await run.clock.advance(200);
+      await asked.catch(() => {});
+    };
+    const fails = (): never => {
+      throw new Error("down");
+    };
+    const hangs = () => new Promise<never>(() => {});
+    await ask(fails);
+    await ask(() => "fine");
+    await ask(hangs, 50);
+    await ask(hangs);
+    await ask(fails);
+    await ask(fails);
+    const metric = await sdk.metric("holdfast.dependency.duration");
+    expect(metric?.unit).toBe("s");
+    const counts = metric?.points.map(({ attributes, value }) => [
+      attributes["holdfast.dependency"],
+      attributes["holdfast.outcome"],
+      (value as { count: number }).count,
+    ]);
+    expect(counts).toEqual([
+      ["bank", "failed", 2],
+      ["bank", "answered", 1],
+      ["bank", "left", 1],
+      ["bank", "timed-out", 1],
+      ["bank", "refused", 1],
+    ]);
     await run.close();
   });
 

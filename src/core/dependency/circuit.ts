@@ -13,8 +13,9 @@ export interface Passage {
 
 /** Whether something outside is asked at all. After so many failures in a row nobody asks; then one call does, and decides. */
 export interface Circuit {
-  /** @throws HoldfastError `circuit-open` (later) */
-  enter(): Passage;
+  /** Undefined while nobody asks. */
+  enter(): Passage | undefined;
+  /** `circuit-open` (later), with the time until somebody asks. */
   refusal(cause?: unknown): HoldfastError;
 }
 
@@ -43,7 +44,7 @@ export function createCircuit({ name, policy }: Dependency, { now, log }: Pick<S
     enter() {
       const isProbe = openUntil !== undefined;
       if (openUntil !== undefined) {
-        if (isProbed || now() < openUntil) throw refusal();
+        if (isProbed || now() < openUntil) return undefined;
         isProbed = true;
       }
       return {

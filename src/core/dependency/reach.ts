@@ -2,7 +2,7 @@ import { HoldfastError } from "../errors.ts";
 import { delayOf, isFinal } from "../retry.ts";
 import type { Context } from "../runtime/requests.ts";
 import type { System } from "../runtime/system.ts";
-import { createCircuit, type Circuit } from "./circuit.ts";
+import { createCircuit, type Circuit, type Passage } from "./circuit.ts";
 import type { Dependency } from "./declare.ts";
 
 /** One attempt at asking something outside. */
@@ -58,8 +58,16 @@ interface Standing {
 /** What a call adds to the budget. */
 const retriesPerCall = 0.1;
 
+/** What became of an attempt: `final` is an error that would be the same next time, and so an answer. */
+type Attempted<T> =
+  | { readonly is: "answered"; readonly value: T }
+  | { readonly is: "final"; readonly error: unknown }
+  | { readonly is: "failed" | "timed-out"; readonly error: unknown; readonly isOpen: boolean }
+  | { readonly is: "left" };
+
 /** Circuits and budgets of one process. */
 export function createReach(system: System): ReachFor {
+  const { log, telemetry } = system;
   const standings = new WeakMap<Dependency, Standing>();
 
   function standingOf(dependency: Dependency): Standing {
@@ -71,44 +79,65 @@ export function createReach(system: System): ReachFor {
     return standing;
   }
 
+  /** One attempt, of which the circuit is told. */
+  async function attemptAt<T>(
+    { name, policy }: Dependency,
+    passage: Passage,
+    ms: number,
+    stop: AbortSignal | undefined,
+    work: (signal: AbortSignal) => T | Promise<T>,
+  ): Promise<Attempted<T>> {
+    try {
+      const value = await inTime(system, ms, stop, work);
+      passage.succeeded();
+      return { is: "answered", value };
+    } catch (error) {
+      if (error === stopped || (error === late && ms < policy.timeoutMs)) {
+        passage.left();
+        return { is: "left" };
+      }
+      if (error === late) {
+        const timeout = timedOut(name, ms);
+        return { is: "timed-out", error: timeout, isOpen: passage.failed(timeout) };
+      }
+      if (!isFinal(policy.retry, error)) return { is: "failed", error, isOpen: passage.failed(error) };
+      passage.succeeded();
+      return { is: "final", error };
+    }
+  }
+
   return async (behalf, dependency, work) => {
     const { name, policy } = dependency;
     const { key, deadline, context, stop } = behalf;
-    const { log } = system;
     const standing = standingOf(dependency);
+    const { circuit } = standing;
     standing.budget = Math.min(policy.retriesMax, standing.budget + retriesPerCall);
     for (let attempt = 1; ; attempt++) {
-      const leftMs = deadline - system.now();
-      if (leftMs <= 0 || stop?.aborted) throw tooLate(name);
-      const passage = standing.circuit.enter();
-      const timeoutMs = Math.min(policy.timeoutMs, leftMs);
-      let failure: unknown;
-      try {
-        const headers = headersOf(key, timeoutMs, context);
-        const value = await inTime(system, timeoutMs, stop, (signal) =>
-          work({ key, attempt, timeoutMs, signal, headers }),
-        );
-        passage.succeeded();
-        return value;
-      } catch (error) {
-        if (error === late || error === stopped) {
-          if (timeoutMs < policy.timeoutMs || error === stopped) {
-            passage.left();
-            throw tooLate(name);
-          }
-          failure = timedOut(name, timeoutMs);
-        } else if (isFinal(policy.retry, error)) {
-          passage.succeeded();
-          throw error;
-        } else failure = error;
+      const from = system.now();
+      if (deadline <= from || stop?.aborted) throw tooLate(name);
+      const passage = circuit.enter();
+      if (passage === undefined) {
+        telemetry?.reached(name, "refused", 0);
+        throw circuit.refusal();
       }
-      if (passage.failed(failure)) throw standing.circuit.refusal(failure);
-      const delayMs = delayOf(policy.retry, attempt, failure, system.random);
+      const timeoutMs = Math.min(policy.timeoutMs, Math.max(1, Math.floor(deadline - from)));
+      const headers = headersOf(key, timeoutMs, context);
+      const attempted = await attemptAt(dependency, passage, timeoutMs, stop, (signal) =>
+        work({ key, attempt, timeoutMs, signal, headers }),
+      );
+      const { is } = attempted;
+      telemetry?.reached(name, is === "final" ? "answered" : is, system.now() - from);
+      if (is === "answered") return attempted.value;
+      if (is === "final") throw attempted.error;
+      if (is === "left") throw tooLate(name);
+      const { error, isOpen } = attempted;
+      if (isOpen) throw circuit.refusal(error);
+      const delayMs = delayOf(policy.retry, attempt, error, system.random);
       const isWorthIt = delayMs !== undefined && system.now() + delayMs < deadline;
       if (!isWorthIt || standing.budget < 1) {
-        const correlation = context.correlation;
-        log.warn({ dependency: name, attempts: attempt, correlation, error: failure }, "a dependency has failed");
-        throw outOf(name, attempt, failure);
+        const { correlation } = context;
+        log.warn({ dependency: name, attempts: attempt, correlation, error }, "a dependency has failed");
+        throw outOf(name, attempt, is, error);
       }
       standing.budget--;
       await pause(system, delayMs, stop);
@@ -180,9 +209,10 @@ function timedOut(name: string, ms: number): HoldfastError {
   return new HoldfastError("dependency-timed-out", message, { retry: "reload" });
 }
 
-function outOf(name: string, attempts: number, cause: unknown): HoldfastError {
-  const isTimeout = cause instanceof HoldfastError && cause.code === "dependency-timed-out";
+function outOf(name: string, attempts: number, is: "failed" | "timed-out", cause: unknown): HoldfastError {
   const times = attempts === 1 ? "once" : `${attempts} times`;
-  const message = `The dependency ${name} was asked ${times}, and ${isTimeout ? "did not answer in time" : "failed"}.`;
-  return new HoldfastError(isTimeout ? cause.code : "dependency-failed", message, { retry: "reload", cause });
+  const [code, what] =
+    is === "failed" ? ["dependency-failed", "failed"] : ["dependency-timed-out", "did not answer in time"];
+  const message = `The dependency ${name} was asked ${times}, and ${what}.`;
+  return new HoldfastError(code, message, { retry: "reload", cause });
 }

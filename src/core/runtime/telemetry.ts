@@ -18,6 +18,8 @@ export interface Telemetry {
   conflict(entity: string): void;
   /** An entity was loaded, and that many records folded behind its snapshot. */
   loaded(entity: string, records: number): void;
+  /** An attempt at asking a dependency is over, or was not made since its circuit is open. */
+  reached(dependency: string, outcome: ReachOutcome, ms: number): void;
   /** A consumer gave a message up. */
   deadLetter(consumer: string, code: string): void;
   /**
@@ -28,6 +30,9 @@ export interface Telemetry {
   /** Sends what was kept for later. Called when a host has closed; the host bounds it. */
   flush(): Promise<void>;
 }
+
+/** `left`: the caller's time was over first. `refused`: nobody was asked. */
+export type ReachOutcome = "answered" | "failed" | "timed-out" | "left" | "refused";
 
 /** Something that takes time, as a part of a trace. */
 export interface Span {

@@ -98,6 +98,7 @@ function flushing(flush: () => Promise<void>) {
     active: () => undefined,
     conflict: () => {},
     loaded: () => {},
+    reached: () => {},
     deadLetter: () => {},
     age: () => () => {},
     flush,
