@@ -180,11 +180,13 @@ export function observeHandlers<App_ extends App>(
     ...app,
     subscriptions: wrapped(app.subscriptions, (definition) => ({
       ...definition,
-      handle: (event, context, runtime) => {
+      handle: (event, context, runtime, below) => {
         const { id, type, subject, tenant, version } = event;
         const stream = streamKey({ tenant, entity: type.slice(0, type.indexOf(".")), id: subject });
         const about = { handler: `subscription:${definition.name}`, cause: id, stream, version, seen: seenOf(event) };
-        return run(about, { ...definition.policy, tenant }, context, (own) => definition.handle(event, own, runtime));
+        return run(about, { ...definition.policy, tenant }, context, (own) =>
+          definition.handle(event, own, runtime, below),
+        );
       },
     })),
     workers: wrapped(app.workers, (definition) => ({

@@ -76,14 +76,26 @@ export function declareWorkflow<Services, const Name extends string, I extends S
   if (policy.timeoutMs < 5_000)
     throw declarationError(`timeoutMs of ${what} is ${policy.timeoutMs}; it needs 5,000 or more.`);
   const deadlineMs = deadline && millisecondsOf(`deadline of ${what}`, deadline);
-  const definition = workflowEntity({ name, input, signals, version, deadlineMs, authorize, history });
+  const definition = workflowEntity({
+    name,
+    input,
+    signals,
+    version,
+    versions: [...codes.keys()],
+    deadlineMs,
+    authorize,
+    history,
+  });
   const driver: SubscriptionDefinition = {
     name,
     policy,
     from: "now",
     wants: new Map([[name, new Map(awakening.map((type) => [type, [new Map()]]))]]),
-    handle: ({ tenant, subject: id }, { services, log, signal }, runtime) =>
-      drive({ name, codes, timeoutMs: policy.timeoutMs }, { runtime, services, tenant, id, log, stop: signal }),
+    handle: ({ tenant, subject: id }, { services, log, signal }, runtime, context) =>
+      drive(
+        { name, codes, timeoutMs: policy.timeoutMs },
+        { runtime, services, tenant, id, context, log, stop: signal },
+      ),
   };
   return { name, definition, events: { ended: { entity: name, type: "ended" } }, driver: { name, definition: driver } };
 }

@@ -4,7 +4,7 @@ import { digest, formatKey } from "../core/journal/keys.ts";
 import { delayOf, retryPolicy } from "../core/retry.ts";
 import { jsonBytes, normalise, type JsonValue } from "../core/json.ts";
 import { systemPrincipal } from "../core/runtime/authorize.ts";
-import type { CommandRequest, Outcome } from "../core/runtime/requests.ts";
+import type { CommandRequest, Context, Outcome } from "../core/runtime/requests.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import type { Logger } from "../core/runtime/system.ts";
 import { createBody, failureOf, type Asked, type Body, type Ending } from "./body.ts";
@@ -26,6 +26,8 @@ export interface Go {
   readonly services: unknown;
   readonly tenant: string;
   readonly id: string;
+  /** Of what wakes it: what it does has the same correlation. */
+  readonly context: Context;
   readonly log: Logger;
   readonly stop: AbortSignal;
 }
@@ -51,7 +53,7 @@ const resultBytesMax = 96 * 1024;
  * @throws HoldfastError `superseded` (later): somebody else drives it; the errors of a store that cannot be reached
  */
 export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): Promise<void> {
-  const { runtime, tenant, id, log } = go;
+  const { runtime, tenant, id, context, log } = go;
   const { system } = runtime;
   const owner = system.newId();
   const until = system.now() + timeoutMs - marginMs;
@@ -61,11 +63,10 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     to: string,
     name: string,
     input: unknown,
-    keyed: Pick<CommandRequest, "key" | "keyOrigin">,
+    keyed: Pick<CommandRequest, "key" | "keyOrigin" | "deadline">,
   ): Promise<Outcome> {
     const principal = { ...systemPrincipal, tenant };
-    const request = { entity, id: to, command: name, input, principal, context: { correlation: id.slice(0, 128) } };
-    return runtime.execute({ ...request, ...keyed });
+    return runtime.execute({ entity, id: to, command: name, input, principal, context, ...keyed });
   }
 
   const opened = await command(name, id, internal.open, {}, {});
@@ -139,11 +140,13 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
 
   async function record(more: Pick<Advance, "end" | "yields"> = {}): Promise<void> {
     const facts = found.splice(0, portionOf(found));
-    const asked: Advance = { owner, was, run, known, facts, cancels, ...more };
+    // Another one with each append: who has looked before one of ours does not take over behind it.
+    const turn = `${owner}-${++advances}`;
+    const asked: Advance = { owner: turn, was, run, known, facts, cancels, ...more };
     let outcome: Outcome;
     try {
       outcome = await command(name, id, internal.advance, asked, {
-        key: formatKey(system.now(), `${owner}-${++advances}`),
+        key: formatKey(system.now(), turn),
       });
     } catch (error) {
       // It is too large, say: the same would be refused again.
@@ -156,7 +159,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       throw new HoldfastError("superseded", outcome.message, { retry: "later" });
     }
     // Only facts make it ours.
-    if (facts.length + cancels.length > 0) was = owner;
+    if (facts.length + cancels.length > 0) was = turn;
     cancels = [];
     const { facts: news } = outcome.reply as unknown as Advanced;
     known += news.length;
@@ -216,7 +219,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         });
       });
       const key = keyOf(n);
-      const behalf = { deadline: system.now() + ms, context: { correlation: id.slice(0, 128) }, stop: abort.signal };
+      const behalf = { deadline: system.now() + ms, context, stop: abort.signal };
       let reached = 0;
       const reach: Reach = (dependency, work) => {
         const of = `wf-${digest([key, dependency.name, ++reached].join("\0"))}`;
@@ -242,7 +245,11 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   async function call(asked: Asked & { readonly kind: "call" }): Promise<void> {
     try {
       const { entity, id: to, command: what, input, at } = asked;
-      const outcome = await command(entity, to, what, input, { key: keyOf(asked.n, at), keyOrigin: "derived" });
+      const outcome = await command(entity, to, what, input, {
+        key: keyOf(asked.n, at),
+        keyOrigin: "derived",
+        deadline: until + marginMs,
+      });
       const { ok, version: at2, replayed } = outcome;
       const result = ok
         ? { ok, version: at2, replayed, ...(outcome.reply !== undefined && { reply: outcome.reply }) }

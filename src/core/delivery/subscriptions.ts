@@ -52,7 +52,7 @@ export function subscriptionConsumer(
       const context = { correlation, causation: id, ...(entry.trace !== undefined && { trace: entry.trace }) };
       const cause = { id, born: stored.time, tenant, context };
       const run = { handler: name, cause, attempt, timeoutMs: policy.timeoutMs, stop, about, again };
-      await runHandler(runtime, services, run, (context) => handle(event, context, runtime));
+      await runHandler(runtime, services, run, (context, below) => handle(event, context, runtime, below));
       return undefined;
     },
   };

@@ -1,5 +1,6 @@
 import type { Schema } from "../entity/schema.ts";
 import type { Schedule } from "./cron.ts";
+import type { Context } from "../runtime/requests.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Filter } from "./filter.ts";
 import type { DeliveryPolicy } from "./policy.ts";
@@ -13,8 +14,16 @@ export interface SubscriptionDefinition {
   readonly from: "now" | "beginning";
   /** Entity name to event type to filters, one of which must let the event through. */
   readonly wants: ReadonlyMap<string, ReadonlyMap<string, readonly Filter[]>>;
-  /** @param runtime for what is built on the core, and needs more than handlers do */
-  readonly handle: (event: DeliveredEvent, context: HandlerContext<unknown>, runtime: Runtime) => unknown;
+  /**
+   * @param runtime for what is built on the core, and needs more than handlers do
+   * @param below of what the handler causes
+   */
+  readonly handle: (
+    event: DeliveredEvent,
+    context: HandlerContext<unknown>,
+    runtime: Runtime,
+    below: Context,
+  ) => unknown;
 }
 
 export interface WorkerDefinition {

@@ -52,7 +52,7 @@ export function runHandler<Services>(
   runtime: Runtime,
   services: Services,
   attempt: Attempt,
-  handle: (context: HandlerContext<Services>) => unknown,
+  handle: (context: HandlerContext<Services>, below: Context) => unknown,
 ): Promise<void> {
   const { handler, cause } = attempt;
   const { tenant, context } = cause;
@@ -75,7 +75,7 @@ async function runOnce<Services>(
   attempt: Attempt,
   below: Context,
   about: About,
-  handle: (context: HandlerContext<Services>) => unknown,
+  handle: (context: HandlerContext<Services>, below: Context) => unknown,
 ): Promise<void> {
   const { system } = runtime;
   const { handler, cause, timeoutMs, stop } = attempt;
@@ -142,7 +142,7 @@ async function runOnce<Services>(
     if (stop.aborted) onStop();
     const run = async (): Promise<void> => {
       try {
-        await handle(context);
+        await handle(context, below);
         await calls.settled();
       } catch (error) {
         throw unsettled ?? error;
