@@ -1,6 +1,6 @@
 import { HoldfastError } from "../errors.ts";
 import type { System } from "../runtime/system.ts";
-import type { Dependency } from "./declare.ts";
+import type { DependencyPolicy } from "./declare.ts";
 
 /** What became of one attempt; one of the three is called, once. */
 export interface Passage {
@@ -19,8 +19,11 @@ export interface Circuit {
   refusal(cause?: unknown): HoldfastError;
 }
 
-export function createCircuit({ name, policy }: Dependency, { now, log }: Pick<System, "now" | "log">): Circuit {
-  const { failuresMax, openMs } = policy;
+export function createCircuit(
+  name: string,
+  { failuresMax, openMs }: DependencyPolicy,
+  { now, log }: Pick<System, "now" | "log">,
+): Circuit {
   let failures = 0;
   /** Until when nobody asks, epoch milliseconds; undefined: it is closed. */
   let openUntil: number | undefined;

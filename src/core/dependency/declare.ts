@@ -1,5 +1,7 @@
 import { boundedNumbers, type Bounds } from "../bounds.ts";
 import { checkName, checkOptions } from "../entity/names.ts";
+import type { System } from "../runtime/system.ts";
+import { connect, type Connection } from "./reach.ts";
 import { retryPolicy, type RetryOptions, type RetryPolicy } from "../retry.ts";
 
 /** How something outside is asked. Each has a default; times are milliseconds. */
@@ -23,7 +25,8 @@ export interface DependencyPolicy extends Required<Omit<DependencyOptions, "retr
 /** Something outside that may be slow or down, and is asked through `reach`. */
 export interface Dependency {
   readonly name: string;
-  readonly policy: DependencyPolicy;
+  /** Made once in each process. In here, so that a bundle without dependencies has nothing of it. */
+  readonly connect: (system: System) => Connection;
 }
 
 const bounds: Bounds<Exclude<keyof DependencyOptions, "retry">> = {
@@ -47,6 +50,9 @@ export function dependency(name: string, options: DependencyOptions = {}): Depen
   checkOptions(what, options, optionNames);
   const { retry, ...numbers } = options;
   const defaults = { attempts: 3, firstMs: 100, maxMs: 2_000 };
-  const policy = { ...boundedNumbers(what, bounds, numbers), retry: retryPolicy(what, retry, defaults) };
-  return { name, policy };
+  const policy: DependencyPolicy = {
+    ...boundedNumbers(what, bounds, numbers),
+    retry: retryPolicy(what, retry, defaults),
+  };
+  return { name, connect: (system) => connect(name, policy, system) };
 }

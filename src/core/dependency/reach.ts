@@ -2,8 +2,8 @@ import { HoldfastError } from "../errors.ts";
 import { delayOf, isFinal } from "../retry.ts";
 import type { Context } from "../runtime/requests.ts";
 import type { System } from "../runtime/system.ts";
-import { createCircuit, type Circuit, type Passage } from "./circuit.ts";
-import type { Dependency } from "./declare.ts";
+import { createCircuit, type Passage } from "./circuit.ts";
+import type { Dependency, DependencyPolicy } from "./declare.ts";
 
 /** One attempt at asking something outside. */
 export interface Reached {
@@ -49,11 +49,8 @@ export type ReachFor = <T>(
   work: (attempt: Reached) => T | Promise<T>,
 ) => Promise<T>;
 
-interface Standing {
-  readonly circuit: Circuit;
-  /** Retries that are left. */
-  budget: number;
-}
+/** A dependency as one process sees it, with a circuit and a budget. */
+export type Connection = <T>(behalf: Behalf, work: (attempt: Reached) => T | Promise<T>) => Promise<T>;
 
 /** What a call adds to the budget. */
 const retriesPerCall = 0.1;
@@ -65,23 +62,13 @@ type Attempted<T> =
   | { readonly is: "failed" | "timed-out"; readonly error: unknown; readonly isOpen: boolean }
   | { readonly is: "left" };
 
-/** Circuits and budgets of one process. */
-export function createReach(system: System): ReachFor {
+export function connect(name: string, policy: DependencyPolicy, system: System): Connection {
   const { log, telemetry } = system;
-  const standings = new WeakMap<Dependency, Standing>();
-
-  function standingOf(dependency: Dependency): Standing {
-    let standing = standings.get(dependency);
-    if (standing === undefined) {
-      standing = { circuit: createCircuit(dependency, system), budget: dependency.policy.retriesMax };
-      standings.set(dependency, standing);
-    }
-    return standing;
-  }
+  const circuit = createCircuit(name, policy, system);
+  let budget = policy.retriesMax;
 
   /** One attempt, of which the circuit is told. */
   async function attemptAt<T>(
-    { name, policy }: Dependency,
     passage: Passage,
     ms: number,
     stop: AbortSignal | undefined,
@@ -106,12 +93,8 @@ export function createReach(system: System): ReachFor {
     }
   }
 
-  return async (behalf, dependency, work) => {
-    const { name, policy } = dependency;
-    const { key, deadline, context, stop } = behalf;
-    const standing = standingOf(dependency);
-    const { circuit } = standing;
-    standing.budget = Math.min(policy.retriesMax, standing.budget + retriesPerCall);
+  return async ({ key, deadline, context, stop }, work) => {
+    budget = Math.min(policy.retriesMax, budget + retriesPerCall);
     for (let attempt = 1; ; attempt++) {
       const from = system.now();
       if (deadline <= from || stop?.aborted) throw tooLate(name);
@@ -122,7 +105,7 @@ export function createReach(system: System): ReachFor {
       }
       const timeoutMs = Math.min(policy.timeoutMs, Math.max(1, Math.floor(deadline - from)));
       const headers = headersOf(key, timeoutMs, context);
-      const attempted = await attemptAt(dependency, passage, timeoutMs, stop, (signal) =>
+      const attempted = await attemptAt(passage, timeoutMs, stop, (signal) =>
         work({ key, attempt, timeoutMs, signal, headers }),
       );
       const { is } = attempted;
@@ -134,12 +117,12 @@ export function createReach(system: System): ReachFor {
       if (isOpen) throw circuit.refusal(error);
       const delayMs = delayOf(policy.retry, attempt, error, system.random);
       const isWorthIt = delayMs !== undefined && system.now() + delayMs < deadline;
-      if (!isWorthIt || standing.budget < 1) {
+      if (!isWorthIt || budget < 1) {
         const { correlation } = context;
         log.warn({ dependency: name, attempts: attempt, correlation, error }, "a dependency has failed");
         throw outOf(name, attempt, is, error);
       }
-      standing.budget--;
+      budget--;
       await pause(system, delayMs, stop);
     }
   };

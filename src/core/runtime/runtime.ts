@@ -8,7 +8,8 @@ import { checkInput, normalise, type JsonValue } from "../json.ts";
 import type { PendingTimer } from "../journal/format.ts";
 import { fingerprint, parseKey } from "../journal/keys.ts";
 import type { Journal, StreamId } from "../journal/port.ts";
-import { createReach, type ReachFor } from "../dependency/reach.ts";
+import type { Dependency } from "../dependency/declare.ts";
+import type { Connection, ReachFor } from "../dependency/reach.ts";
 import { createAdmission } from "./admission.ts";
 import { checkAllowed } from "./authorize.ts";
 import { createBacklog } from "./backlog.ts";
@@ -89,7 +90,7 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
   const { admit, close } = createAdmission(limits.requestsMax);
   const backlog = createBacklog(system, limits);
   const { watch, notify } = createWatchers();
-  const reach = createReach(system);
+  const connections = new WeakMap<Dependency, Connection>();
   const background = new Set<Promise<unknown>>();
   const saving = new Set<string>();
 
@@ -129,6 +130,12 @@ export function createRuntime<Services>(app: App<unknown, Services>, options: Ru
       item.reject(error);
     }
   }
+
+  const reach: ReachFor = (behalf, dependency, work) => {
+    let connection = connections.get(dependency);
+    if (connection === undefined) connections.set(dependency, (connection = dependency.connect(system)));
+    return connection(behalf, work);
+  };
 
   function definitionOf(name: string): EntityDefinition {
     const definition = app.entities.get(name);
