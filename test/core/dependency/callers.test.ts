@@ -24,6 +24,13 @@ const account = h
     },
     decide: (_state, _input, { events, prepared }) => events.rated({ rate: prepared }),
   })
+  .command("rateTwice", {
+    prepare: async (_input, { reach, services }) => {
+      await reach(bank, services.bank);
+      return (await reach(bank, services.bank)) as number;
+    },
+    decide: (_state, _input, { events, prepared }) => events.rated({ rate: prepared }),
+  })
   .command("tell", { decide: (_state, _input, { events }) => events.told({}) });
 
 const letters = h.subscription("letters", {
@@ -46,13 +53,13 @@ const errand = workflows<Services>()("errand", {
 
 const app = h.app({ entities: [account], subscriptions: [letters], workflows: [errand] });
 
-function setUp(answer: (reached: Reached) => unknown) {
+function setUp(answer: (reached: Reached) => unknown, seed = 1) {
   const asked: Reached[] = [];
   const bank = (reached: Reached): unknown => {
     asked.push(reached);
     return answer(reached);
   };
-  const run = createTestApp(app, { services: { bank } });
+  const run = createTestApp(app, { services: { bank }, seed });
   const http = createHttp(run);
   const post = (headers: Record<string, string> = {}, command = "rate", id = "a1") =>
     http.fetch(new Request(`http://x/api/account/${id}/${command}`, { method: "POST", headers }));
@@ -94,9 +101,16 @@ describe("prepare", () => {
     const keys = asked.map(({ key }) => key);
     expect(new Set(keys).size).toBe(4);
     expect(keys[0]).toBe(keys[1]);
-    const again = setUp(() => 7);
+    // Another process, with ids of its own.
+    const again = setUp(() => 7, 2);
     await again.answered(again.post({ "idempotency-key": "k1" }));
     expect(again.asked[0]?.key).toBe(keys[0]);
+  });
+
+  test("two calls in one prepare have two keys", async () => {
+    const { asked, post, answered } = setUp(() => 7);
+    await answered(post({ "idempotency-key": "k1" }, "rateTwice"));
+    expect(new Set(asked.map(({ key }) => key)).size).toBe(2);
   });
 
   test("a failure of what is outside is no bug: 503, nothing of it is told, and the circuit's time is Retry-After", async () => {

@@ -234,6 +234,16 @@ describe("the circuit", () => {
     expect(lines.map(({ message }) => message)).toContain("the circuit of a dependency is closed");
   });
 
+  test("opens and closes as often as need be", async () => {
+    const { ask, system } = setUp(once);
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 5; i++) await ask(fails);
+      expect((await ask(() => "x")).error).toMatchObject({ code: "circuit-open" });
+      await system.clock.advance(10_000);
+      expect(await ask(() => "back")).toMatchObject({ value: "back" });
+    }
+  });
+
   test("a probe that fails opens it for as long again", async () => {
     const { ask, asked, system } = setUp(once);
     for (let i = 0; i < 5; i++) await ask(fails);
