@@ -32,7 +32,9 @@ export function checkedName(kind: string): (value: string) => string {
 const checkedEntity = checkedName("Entity");
 
 export const entityArgument: Argument = new Argument("<entity>").argParser(checkedEntity);
-export const idArgument: Argument = new Argument("<id>").argParser(checked(checkId));
+/** A parser for ids. */
+export const checkedId: (value: string) => string = checked(checkId);
+export const idArgument: Argument = new Argument("<id>").argParser(checkedId);
 
 export const entityOption: Option = new Option("--entity <name>", "of one entity only").argParser(checkedEntity);
 export const tenantOption: Option = new Option("--tenant <name>", "of one tenant only").argParser(checked(checkTenant));
@@ -78,9 +80,11 @@ const tableOption = new Option("--table <name>", "the journal's table (aws; azur
 const tableUrlOption = new Option("--table-url <url>", "the address of the storage account's tables (azure)").env(
   "HOLDFAST_TABLE_URL",
 );
-/** Of commands that fill queues. */
-const brokerOptions: readonly Option[] = [
-  new Option("--queues <prefix>", "what the URLs of all queues begin with (aws)").env("HOLDFAST_QUEUES"),
+const queuesOption = new Option("--queues <prefix>", "what the URLs of all queues begin with (aws)").env(
+  "HOLDFAST_QUEUES",
+);
+/** Of commands that have what they store published: on AWS the table does. */
+const publishOptions: readonly Option[] = [
   new Option("--service-bus <host>", "the host name of the Service Bus namespace (azure)").env(
     "HOLDFAST_SERVICEBUS__fullyQualifiedNamespace",
   ),
@@ -112,11 +116,10 @@ export interface TargetOptions extends DataOptions {
   readonly prefix?: string;
 }
 
-/** Adds the options of commands that read the journal; `sends`: and those of commands that fill queues. */
-export function withTarget(command: Command, sends?: "sends"): Command {
-  for (const option of [dataOption, targetOption, tableOption, tableUrlOption, ...(sends ? brokerOptions : [])]) {
-    command.addOption(option);
-  }
+/** Adds the options of commands that read the journal, and those of commands that fill queues, or that store what others are told of. */
+export function withTarget(command: Command, does?: "sends" | "stores"): Command {
+  const others = [...(does === "sends" ? [queuesOption] : []), ...(does === undefined ? [] : publishOptions)];
+  for (const option of [dataOption, targetOption, tableOption, tableUrlOption, ...others]) command.addOption(option);
   return command;
 }
 

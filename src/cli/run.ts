@@ -15,6 +15,7 @@ import { addOpenApi } from "./commands/openapi.ts";
 import { addRelay } from "./commands/relay.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSend } from "./commands/send.ts";
+import { addWorkflows } from "./commands/workflows.ts";
 import { checkTarget } from "./options.ts";
 import { endWithReaders, flush } from "./output.ts";
 
@@ -31,6 +32,7 @@ const commands = [
   addRelay,
   addBackfill,
   addSend,
+  addWorkflows,
   addOpenApi,
   addManifest,
   addDiagram,

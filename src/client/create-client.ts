@@ -18,7 +18,10 @@ export function createClient<A extends App>(options: ClientOptions, platform: Pl
   // The app is known by its type alone, so names are taken as they come; the types say which there are.
   return named({}, (entity) => (id: string, callOptions: CallOptions = {}) => {
     const { command, reads } = createEntityHandle(wire, clock, entity, id, callOptions);
-    return named(reads, (name) => (input: unknown) => command(name, input));
+    const commands = (prefix: string) => (name: string) => (input: unknown) => command(prefix + name, input);
+    // No command can be called so: it stands before the signals of a workflow.
+    const signals = named({}, commands("signals/"));
+    return named(reads, (name) => (name === "signals" ? signals : commands("")(name)));
   }) as Client<A>;
 }
 

@@ -13,6 +13,7 @@ export type {
   Handle,
   HistoryPage,
   Reads,
+  SignalCalls,
   SpecsOf,
   Viewed,
 } from "./types.ts";

@@ -82,8 +82,18 @@ export interface Reads<S extends EntitySpec> {
   $watch(range?: { readonly after?: number }): AsyncIterable<EventOf<S>>;
 }
 
-/** An entity's commands, which return the one result shape, and its reads. */
-export type Handle<S extends EntitySpec> = Caller<S> & Reads<S>;
+/** What a workflow can be told, by the names of its signals. They are called as commands are. */
+export interface SignalCalls<G extends object> {
+  readonly signals: Caller<EntitySpec & { readonly commands: G }>;
+}
+
+/**
+ * An entity's commands, which return the one result shape, and its reads. A workflow's commands are start, cancel and retry;
+ * its signals stand by themselves.
+ */
+export type Handle<S extends EntitySpec> = S extends { readonly signals: infer G extends object }
+  ? Omit<Caller<S>, `signal-${string}`> & SignalCalls<G> & Reads<S>
+  : Caller<S> & Reads<S>;
 
 /** Entity name to a function from an id to its handle. */
 export type Client<A extends App> = {

@@ -3,7 +3,7 @@ import type { Filter, Scalar, Test } from "./messaging/filter.ts";
 
 /**
  * Who is told of what, as a Mermaid flowchart: entities with their events, which subscriptions get them under which
- * filters, the queues that workers empty, and cron timers. What is declared is drawn; what handlers call and `decide`
+ * filters, the queues that workers empty, workflows with their signals, and cron timers. What is declared is drawn; what handlers call and `decide`
  * sends is code, which declarations do not tell. Sorted by name: the same app gives the same text.
  * Source: https://mermaid.js.org/syntax/flowchart.html
  */
@@ -12,12 +12,20 @@ export function diagram(app: App): string {
     "flowchart LR",
     "  %% What is declared. What handlers call and commands send is code: it is not drawn.",
   ];
-  for (const [name, { events }] of sorted(app.entities)) {
-    lines.push(`  subgraph ${nodeOf("entity", name)}[${label(`entity ${name}`)}]`);
-    for (const [type] of sorted(events)) lines.push(`    ${nodeOf("event", name, type)}[${label(type)}]`);
+  for (const [name, { events, workflow }] of sorted(app.entities)) {
+    const kind = workflow ? "workflow" : "entity";
+    lines.push(`  subgraph ${nodeOf("entity", name)}[${label(`${kind} ${name}`)}]`);
+    for (const signal of workflow?.signals ?? []) {
+      lines.push(`    ${nodeOf("signal", name, signal)}>${label(`signal ${signal}`)}]`);
+    }
+    for (const [type] of sorted(events)) {
+      if (workflow && !isTold(app, name, type)) continue;
+      lines.push(`    ${nodeOf("event", name, type)}[${label(type)}]`);
+    }
     lines.push("  end");
   }
   for (const [name, { wants }] of sorted(app.subscriptions)) {
+    if (isDriver(app, name)) continue;
     const node = nodeOf("subscription", name);
     lines.push(`  ${node}(${label(`subscription ${name}`)})`);
     for (const [entity, types] of sorted(wants)) {
@@ -34,6 +42,19 @@ export function diagram(app: App): string {
     lines.push(`  ${nodeOf("timer", name)}([${label(`timer ${name}`, `at ${cron}`, `in ${zone}`)}])`);
   }
   return lines.join("\n");
+}
+
+/** What drives a workflow, which has its name, is the workflow's own affair. */
+function isDriver({ entities }: App, subscription: string): boolean {
+  return entities.get(subscription)?.workflow !== undefined;
+}
+
+/** Of a workflow's events: its end, and what others want to be told of. The rest is how it works. */
+function isTold(app: App, workflow: string, type: string): boolean {
+  return (
+    type === "ended" ||
+    [...app.subscriptions].some(([name, { wants }]) => !isDriver(app, name) && wants.get(workflow)?.has(type))
+  );
 }
 
 function sorted<Value>(map: ReadonlyMap<string, Value>): readonly [string, Value][] {

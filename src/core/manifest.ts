@@ -1,3 +1,4 @@
+import type { WorkflowParts } from "./entity/definition.ts";
 import type { Test } from "./messaging/filter.ts";
 import type { App } from "./app.ts";
 
@@ -11,6 +12,8 @@ export interface Manifest {
       readonly commands: readonly string[];
       /** Event type to the version of its shape. */
       readonly events: { readonly [type: string]: number };
+      /** Of a workflow: the versions of its code, and its signals. */
+      readonly workflow?: WorkflowParts;
     };
   };
   readonly subscriptions: {
@@ -30,7 +33,8 @@ export function manifest(app: App): Manifest {
     const events: Record<string, number> = {};
     for (const [type, { version }] of sorted(entity.events)) events[type] = version;
     const commands = [...entity.commands.keys()].toSorted();
-    entities[name] = { revision: entity.revision, history: entity.history, commands, events };
+    const { revision, history, workflow } = entity;
+    entities[name] = { revision, history, commands, events, ...(workflow && { workflow }) };
   }
   const subscriptions: Record<string, Manifest["subscriptions"][string]> = {};
   for (const [name, { from, wants }] of sorted(app.subscriptions)) {
@@ -55,8 +59,8 @@ function sorted<Value>(map: ReadonlyMap<string, Value>): readonly [string, Value
 
 /**
  * What would break if an app of manifest `next` replaced one of manifest `deployed`: stored events that it could not
- * read, snapshots that it would misread, commands that clients still send, messages that nobody would handle. Empty if
- * nothing would.
+ * read, snapshots that it would misread, commands that clients still send, messages that nobody would handle, workflows
+ * that nobody would go on with. Empty if nothing would. What it cannot tell: whether the code of a version has changed.
  */
 export function incompatibilities(deployed: Manifest, next: Manifest): readonly string[] {
   return [...brokenEntities(deployed, next), ...brokenHandlers(deployed, next)];
@@ -74,13 +78,32 @@ function* brokenEntities(deployed: Manifest, next: Manifest): Generator<string> 
       if (now === undefined) yield `event "${name}.${type}" is gone: streams that hold one could not be read`;
       else if (now < version) yield `event "${name}.${type}" goes back from version ${version} to ${now}`;
     }
+    yield* brokenWorkflow(name, old.workflow, entity.workflow);
+    const signals = new Set(old.workflow?.signals.map((signal) => `signal-${signal}`));
     for (const command of old.commands) {
+      if (signals.has(command)) continue;
       if (!entity.commands.includes(command)) yield `command "${name}.${command}" is gone: clients may send it`;
     }
     if (entity.revision < old.revision) {
       yield `revision of "${name}" goes back from ${old.revision} to ${entity.revision}: snapshots stay unused`;
     }
     if (old.history && !entity.history) yield `the history of "${name}" is not shown any more`;
+  }
+}
+
+function* brokenWorkflow(name: string, old?: WorkflowParts, now?: WorkflowParts): Generator<string> {
+  if (!old) return;
+  if (!now) {
+    yield `workflow "${name}" is a workflow no more: those under way stay where they are`;
+    return;
+  }
+  for (const version of old.versions) {
+    if (now.versions.includes(version)) continue;
+    yield `version ${version} of workflow "${name}" is gone: those that began with it could not go on`;
+  }
+  for (const signal of old.signals) {
+    if (now.signals.includes(signal)) continue;
+    yield `signal "${name}.${signal}" is gone: clients may send it, and those under way may wait for it`;
   }
 }
 

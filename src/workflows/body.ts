@@ -9,7 +9,12 @@ import type { Heard, StepContext, StepOptions, WorkflowContext, WorkflowRun } fr
 /** What a body has asked for and has not heard of. */
 export type Asked = Operation &
   (
-    | { readonly kind: "run"; readonly step: (context: StepContext<unknown>) => unknown; readonly options: StepOptions }
+    | {
+        readonly kind: "run";
+        readonly step: (context: StepContext<unknown>) => unknown;
+        readonly options: StepOptions;
+        readonly isUndo?: true;
+      }
     | {
         readonly kind: "call";
         readonly entity: string;
@@ -264,6 +269,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
           name: `undo ${name}`,
           step: undo,
           options: { ...others, retry: { attempts: 1_000, ...retry } },
+          isUndo: true,
         });
       }
       ending = { as: "threw", error };
@@ -292,7 +298,9 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       } else if (fact.is === "signalled") {
         signalled(fact.name, fact.data);
       } else if (fact.is === "cancelled") {
-        for (const n of waiting.keys()) {
+        for (const [n, { asked }] of waiting) {
+          // What was done is undone all the same.
+          if (asked.kind === "run" && asked.isUndo) continue;
           satisfied.push(n);
           over(n, ({ reject }) => reject(errorOf(fact.failure)));
         }

@@ -100,6 +100,8 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const found: Fact[] = [];
   let cancels: number[] = [];
   let failure: unknown;
+  /** What cannot be undone, in words. */
+  let stuck: string | undefined;
   let wakeUp = (): void => {};
   const body = createBody({ name, id, run, input: state.input, at: state.at, code });
 
@@ -227,11 +229,18 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       };
       const own = { services: go.services, reach, key, attempt, signal: abort.signal, log };
       const value: unknown = await Promise.race([(async () => asked.step(own))(), late]);
-      finish(asked, resultOf(`step "${stepName}"`, value));
+      // Of what was undone nobody hears the result.
+      finish(asked, asked.isUndo ? {} : resultOf(`step "${stepName}"`, value));
     } catch (error) {
       const isFinal = isHoldfastError(error, "result-refused");
       const delay = isFinal ? undefined : delayOf(policy, attempt, error, system.random);
       const failure = failureOf(error, "step-failed");
+      if (delay === undefined && asked.isUndo) {
+        // It is not over: who has mended it goes on with it.
+        const why = `after ${attempt} attempts (${failure.code}: ${failure.message})`;
+        stuck ??= `"${stepName}" of workflow ${name} "${id}" has failed for good ${why}. Mend it, and retry.`;
+        return;
+      }
       if (delay === undefined) return finish(asked, { failure });
       const { kind } = asked;
       found.push({ is: "failed", n, kind, name: stepName, attempts: attempt, due: system.now() + delay, failure });
@@ -314,7 +323,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         if (failure !== undefined) throw failure;
         return await record({ end: endOf(ending, body) });
       }
-      const lacksTime = failure === undefined && act();
+      const lacksTime = failure === undefined && stuck === undefined && act();
       if (found.length > 0) {
         await record(running.size === 0 && lacksTime ? { yields: true } : {});
         continue;
@@ -324,6 +333,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         continue;
       }
       if (failure !== undefined) throw failure;
+      if (stuck !== undefined) return await stopWith("compensation-failed", stuck);
       if (lacksTime) return await record({ yields: true });
       if (body.open().length > 0) return;
       const text = `Workflow ${name} "${id}" waits for something that is not of its context; do it in a step: ctx.run("...", ...).`;

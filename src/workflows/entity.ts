@@ -10,7 +10,10 @@ import type { Signals, WorkflowStatus } from "./types.ts";
 
 /** What whoever drives a workflow asks its entity for. */
 export interface Advance {
-  /** Who drives it, and whom it has seen as the owner: one of both is, or somebody else has taken over. */
+  /**
+   * Who drives it, by another name with each append, and whom it has seen as the owner: one of both is, or somebody else has
+   * appended since.
+   */
   readonly owner: string;
   readonly was: string;
   readonly run: number;
@@ -81,6 +84,8 @@ export interface EntityParts {
   readonly input: Schema;
   readonly signals: Signals;
   readonly version: number;
+  /** Of the code that there is, `version` among them. */
+  readonly versions: readonly number[];
   readonly deadlineMs: number | undefined;
   readonly authorize?: ((principal: Principal, action: Action) => boolean | Promise<boolean>) | undefined;
   readonly history?: boolean | undefined;
@@ -95,6 +100,7 @@ export function workflowEntity({
   input,
   signals,
   version,
+  versions,
   deadlineMs,
   authorize,
   history,
@@ -132,7 +138,7 @@ export function workflowEntity({
           time,
         );
       },
-      resumed: (state) => ({ ...state, status: "running" as const }),
+      resumed: ({ failure: _failure, ...state }) => ({ ...state, status: "running" as const }),
       ended(state, data) {
         const { status, output, failure } = data as { status: WorkflowStatus; output?: JsonValue; failure?: Failure };
         return {
@@ -190,16 +196,19 @@ export function workflowEntity({
     add(
       `signal-${signal}`,
       (state, data: JsonValue | undefined, { events }) =>
-        state.status === "running" || state.status === "stopped"
+        isOpen(state)
           ? made(events, "signalled", { name: signal, ...(data !== undefined && { data }) })
           : ended(name, state),
       schema,
     );
   }
   add("cancel", (state, _input, { events }) => {
-    if (state.status !== "running") return ended(name, state);
+    if (!isOpen(state)) return ended(name, state);
     if (isCancelled(state)) return [];
-    return made(events, "cancelRequested", { code: "workflow-cancelled", message: "The workflow was cancelled." });
+    const message = "The workflow was cancelled.";
+    const asked = made(events, "cancelRequested", { code: "workflow-cancelled", message });
+    // What was done is undone by the code: a stopped one has to go on for that.
+    return state.status === "stopped" ? [asked, made(events, "resumed", {})] : asked;
   });
   add("retry", (state, _input, { events }) =>
     state.status === "stopped"
@@ -207,7 +216,7 @@ export function workflowEntity({
       : reject("workflow-not-stopped", `Workflow ${name} is ${state.status}; only what was stopped is tried again.`),
   );
   own(internal.expire, (state, _input, { events }) =>
-    state.status === "running" && !isCancelled(state)
+    isOpen(state) && !isCancelled(state)
       ? made(events, "cancelRequested", { code: "workflow-timed-out", message: "The workflow has taken too long." })
       : [],
   );
@@ -216,18 +225,23 @@ export function workflowEntity({
     return accept([], { reply: { ...others, facts: facts.flat(), now } });
   });
   own(internal.wake, (state, { n, run }: { readonly n: number; readonly run: number }, { events }) =>
-    state.status === "running" && state.run === run && String(n) in state.waiting
-      ? made(events, "woke", { is: "woke", n })
-      : [],
+    isOpen(state) && state.run === run && String(n) in state.waiting ? made(events, "woke", { is: "woke", n }) : [],
   );
   own(internal.childEnded, (state, told: { run: number; fact: Fact & { readonly n: number } }, { events }) => {
     const isWaitedFor = state.run === told.run && String(told.fact.n) in state.waiting;
-    // A stopped parent hears of it, too, when it goes on.
-    const isOpen = state.status === "running" || state.status === "stopped";
-    return isOpen && isWaitedFor ? made(events, "woke", told.fact) : [];
+    return isOpen(state) && isWaitedFor ? made(events, "woke", told.fact) : [];
   });
   own(internal.advance, (state, asked: Advance, context) => advance(name, state, asked, context));
-  return { ...base.definition, commands };
+  const workflow = { versions: versions.toSorted((a, b) => a - b), signals: Object.keys(signals).toSorted() };
+  const { definition } = base;
+  // What only its driver makes anything of, which was told: a message for each step would be a message for nobody.
+  const events = new Map(
+    [...definition.events].map(([type, of]) => [
+      type,
+      type === "advanced" ? { ...of, unpublished: true as const } : of,
+    ]),
+  );
+  return { ...definition, events, commands, workflow };
 }
 
 /** What a parent sends: the input is checked as anybody's. */
@@ -246,6 +260,11 @@ function childSchema(input: Schema): Schema {
       },
     },
   };
+}
+
+/** Stopped ones hear of what happens, too, when they go on. */
+function isOpen({ status }: WorkflowState): boolean {
+  return status === "running" || status === "stopped";
 }
 
 function isCancelled({ facts }: WorkflowState): boolean {

@@ -8,6 +8,7 @@ export type {
   StepOptions,
   Workflow,
   WorkflowContext,
+  WorkflowEnd,
   WorkflowOptions,
   WorkflowRef,
   WorkflowRun,

@@ -119,6 +119,13 @@ export interface WorkflowView<O = unknown> {
   readonly facts: number;
 }
 
+/** What others hear of its end, or of its being stopped. */
+export interface WorkflowEnd<O = unknown> {
+  readonly status: WorkflowStatus;
+  readonly output?: O;
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
 declare const io: unique symbol;
 
 /** A workflow as others name it. */
@@ -141,7 +148,7 @@ export interface WorkflowSpec<Name extends string, I extends Schema, O, S extend
   readonly name: Name;
   readonly state: unknown;
   readonly view: WorkflowView<O>;
-  readonly events: { readonly ended: { readonly status: WorkflowStatus } };
+  readonly events: { readonly ended: WorkflowEnd<O> };
   readonly commands: {
     readonly start: { readonly input: InputOf<I>; readonly reply: undefined; readonly codes: "workflow-exists" };
     readonly cancel: { readonly input: undefined; readonly reply: undefined; readonly codes: "workflow-ended" };
@@ -157,7 +164,7 @@ export interface Workflow<Name extends string, I extends Schema, O, S extends Si
     WorkflowRef<InputOf<I>, O> {
   readonly name: Name;
   readonly events: {
-    readonly ended: EventRef<Name, "ended", { readonly status: WorkflowStatus }>;
+    readonly ended: EventRef<Name, "ended", WorkflowEnd<O>>;
   };
   readonly driver: Subscription<Services>;
 }

@@ -1,12 +1,15 @@
 import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { createSystem } from "holdfast";
 import { createDynamoFailures } from "holdfast/aws/dynamodb";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import shop from "../../examples/shop/app.ts";
+import { createRelay } from "../../src/core/broker/relay.ts";
 import { deploy, useAws } from "../aws/sns-sqs/fixtures.ts";
 import { describeOnDynamo, freshTable, useDynamo } from "../aws/dynamodb/fixtures.ts";
 import { app, type Deployment, fill, testBrokerCommands, without } from "./broker-commands.ts";
 import { runCli, type Ran } from "./run-cli.ts";
+import workflowApp from "./workflow-app.ts";
+import { fill as fillWorkflows, type Place, testWorkflowCommands, wokenBy } from "./workflow-commands.ts";
 
 const dynamo = useDynamo();
 const aws = useAws();
@@ -145,4 +148,52 @@ describeOnDynamo("the commands on AWS", () => {
     const local = await runCli(["list", "order", "--target", "local"], { env, flags, cwd: "/tmp" });
     expect(local.stderr).toContain("There is no journal at");
   });
+});
+
+describeOnDynamo("the commands for workflows on AWS", () => {
+  let table: ReturnType<typeof freshTable>;
+  let deployed: Awaited<ReturnType<typeof deploy>>;
+  let place: Place;
+
+  beforeAll(async () => {
+    table = freshTable(dynamo.endpoint);
+    const journal = await table.open();
+    await fillWorkflows(journal);
+    deployed = await deploy(aws(), workflowApp);
+    const failures = createDynamoFailures({ client: table.client(), table: table.table, system: createSystem() });
+    const relay = createRelay({ app: workflowApp, bus: deployed.bus, journal, failures, system: createSystem() });
+    const env = {
+      // No queue and no topic: the table tells its stream.
+      HOLDFAST_TARGET: "aws",
+      HOLDFAST_TABLE: table.table,
+      AWS_ACCESS_KEY_ID: "test",
+      AWS_SECRET_ACCESS_KEY: "test",
+      AWS_REGION: "eu-central-1",
+      AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint(),
+    };
+    const seen = new Map<string, number>();
+    async function woken(): Promise<readonly string[]> {
+      vi.useRealTimers();
+      // What the table's stream hands to the function that relays.
+      for (const id of await journal.streams({ tenant: "default", entity: "approval", limit: 100 })) {
+        const stream = { tenant: "default", entity: "approval", id };
+        const records = await journal.history(stream, { after: seen.get(id) ?? 0, limit: 100 });
+        seen.set(id, records.at(-1)?.sequence ?? seen.get(id) ?? 0);
+        const left = await relay.relay(
+          records.map((record) => ({ stream, record })),
+          Date.now() + 10_000,
+        );
+        expect(left).toEqual([]);
+      }
+      return (await deployed.drain("subscription:approval")).map(wokenBy);
+    }
+    place = { env, woken };
+  });
+
+  afterAll(async () => {
+    deployed.close();
+    await table.close();
+  });
+
+  testWorkflowCommands(() => place);
 });

@@ -1,6 +1,8 @@
 import { odata } from "@azure/data-tables";
 import { ServiceBusAdministrationClient } from "@azure/service-bus";
+import { createManualClock, startServiceBus } from "@holdfast/service-bus-emulator";
 import { createSystem } from "holdfast";
+import { queueName } from "holdfast/azure/service-bus";
 import { createMarkedTablesJournal, createTablesFailures } from "holdfast/azure/tables";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import shop from "../../examples/shop/app.ts";
@@ -9,6 +11,8 @@ import { deploy, type Deployed } from "../azure/service-bus/fixtures.ts";
 import { freshTable, recordAt, useTables } from "../azure/tables/fixtures.ts";
 import { app, dayMs, type Deployment, fill, testBrokerCommands, without } from "./broker-commands.ts";
 import { runCli, type Ran } from "./run-cli.ts";
+import workflowApp from "./workflow-app.ts";
+import { appOptions, fill as fillWorkflows, type Place, testWorkflowCommands, wokenBy } from "./workflow-commands.ts";
 
 const tables = useTables();
 
@@ -191,6 +195,72 @@ describe("the commands on Azure", { timeout: 60_000 }, () => {
     expect(local.stderr).toContain("There is no journal at");
     const aws = await runCli(["list", "order", "--target", "aws", "--table", ""], { env, flags });
     expect(aws.stderr).toContain("Name the table: --table <name>");
+  });
+});
+
+describe("the commands for workflows on Azure", { timeout: 60_000 }, () => {
+  const table = freshTable(tables);
+  let deployed: Deployed;
+  let place: Place;
+
+  beforeAll(async () => {
+    await table.open();
+    const journal = createMarkedTablesJournal({ client: table.client().client, system: createSystem() });
+    await fillWorkflows(journal);
+    for (const id of await journal.streams({ tenant: "default", entity: "approval", limit: 100 })) {
+      const stream = { tenant: "default", entity: "approval", id };
+      // As if functions had stored and published it.
+      await journal.setPublished(stream, (await journal.history(stream, { after: 0, limit: 100 })).length);
+    }
+    deployed = await deploy(workflowApp, "flow-");
+    const { endpoint, account, key } = tables();
+    const env = {
+      HOLDFAST_TARGET: "azure",
+      HOLDFAST_TABLE: table.table,
+      HOLDFAST_TABLE_CONNECTION: `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};TableEndpoint=${endpoint};`,
+      HOLDFAST_SERVICEBUS: deployed.broker.connectionString,
+      HOLDFAST_PREFIX: "flow-",
+    };
+    const woken = async () => (await deployed.drain("subscription:approval")).map(wokenBy);
+    place = { env, woken };
+  });
+
+  afterAll(async () => {
+    await deployed.close();
+    await table.close();
+  });
+
+  testWorkflowCommands(() => place);
+
+  test("what they store has a wake-up scheduled, should they not get to publishing it", async () => {
+    const waiting = deployed.broker.messages(`flow-${queueName("wakeups")}`).map(({ state }) => state);
+    expect(waiting.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(waiting)).toEqual(new Set(["scheduled"]));
+  });
+
+  test("what the topic does not take is stored all the same, and left to its wake-up", async () => {
+    const broker = await startServiceBus({ clock: createManualClock(), queues: { [queueName("wakeups")]: {} } });
+    try {
+      const env = { ...place.env, HOLDFAST_SERVICEBUS: broker.connectionString, HOLDFAST_PREFIX: "" };
+      const { code, stdout, stderr } = await runCli(["workflows", "cancel", "approval", "a5", ...appOptions], { env });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'approval "a5" is being cancelled.\n' });
+      expect(stderr).toMatch(/^It is stored, and not published yet \(.*\); its wake-up does that in two minutes\.\n$/);
+      expect(broker.messages(queueName("wakeups"))).toHaveLength(1);
+      const { stdout: shown } = await runCli(["workflows", "show", "approval", "a5", ...appOptions], { env });
+      expect(shown).toContain("  cancelled: workflow-cancelled: ");
+    } finally {
+      await broker.stop();
+    }
+  });
+
+  test("without a namespace nothing is told, and the message says what to name", async () => {
+    const env = { ...place.env, HOLDFAST_SERVICEBUS: "" };
+    const ran = await runCli(["workflows", "cancel", "approval", "a5", ...appOptions], { env });
+    expect(ran).toMatchObject({ code: 2, stdout: "" });
+    expect(ran.stderr).toContain("Name the Service Bus namespace: --service-bus <host>");
+    expect((await runCli(["workflows", "show", "approval", "a5", ...appOptions], { env })).stdout).toContain(
+      "\nstatus     running\n",
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { diagram, holdfast, on } from "holdfast";
+import { workflow } from "holdfast/workflows";
 import * as z from "zod";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 const h = holdfast();
 const field = z.union([z.string(), z.number()]).optional();
@@ -101,4 +102,38 @@ test("names that differ in nothing but hyphens and dots are different nodes", ()
 test("what a subscription would get of any version is one arrow without a label", () => {
   const app = h.app({ entities: [end], subscriptions: [h.subscription("all", { to: [on(end.events.end)], handle })] });
   expect(diagram(app)).toContain("\n  event__end__end --> subscription__all");
+});
+
+describe("a workflow", () => {
+  const ask = workflow("ask-for", {
+    input: z.object({}),
+    signals: { "told-off": z.object({}), answered: z.object({}) },
+    run: async () => null,
+  });
+  const wants = new Map([["ask-for", new Map([["woke", [new Map()]]])]]);
+
+  test("is drawn with its signals and its end, which others may want; what drives it is not", () => {
+    const bells = h.subscription("bells", { to: [on(ask.events.ended)], handle });
+    const text = diagram(h.app({ entities: [quiet], workflows: [ask], subscriptions: [bells] }));
+    expect(text.split("\n").slice(2)).toEqual([
+      '  subgraph entity__ask_0for["workflow ask-for"]',
+      '    signal__ask_0for__answered>"signal answered"]',
+      '    signal__ask_0for__told_0off>"signal told-off"]',
+      '    event__ask_0for__ended["ended"]',
+      "  end",
+      '  subgraph entity__quiet["entity quiet"]',
+      "  end",
+      '  subscription__bells("subscription bells")',
+      "  event__ask_0for__ended --> subscription__bells",
+    ]);
+  });
+
+  test("has those of its own events drawn that somebody wants all the same, so that no arrow begins nowhere", () => {
+    const nosy = h.subscription("nosy", { to: [on(ask.events.ended)], handle });
+    const subscription = { ...nosy, definition: { ...nosy.definition, wants } };
+    const text = diagram(h.app({ entities: [], workflows: [ask], subscriptions: [subscription] }));
+    expect(text).toContain('    event__ask_0for__woke["woke"]\n');
+    expect(text).toContain("  event__ask_0for__woke --> subscription__nosy");
+    expect(text).not.toContain("yielded");
+  });
 });

@@ -1,8 +1,11 @@
 import { holdfast, incompatibilities, manifest, on, type Manifest } from "holdfast";
+import type { DrivenEntity } from "../../src/core/app.ts";
+import { workflow } from "holdfast/workflows";
 import * as z from "zod";
 import { describe, expect, test } from "vitest";
 
 const h = holdfast();
+type AnyWorkflow = DrivenEntity<undefined>;
 const handle = () => {};
 
 const order = h
@@ -92,5 +95,64 @@ describe("a deployment", () => {
     ["a timer is gone", next({ timers: [] }), 'timer "sweep" is gone'],
   ])("breaks something if %s", (_, manifest, text) => {
     expect(incompatibilities(deployed, manifest)).toEqual([expect.stringContaining(text)]);
+  });
+});
+
+describe("a workflow", () => {
+  const run = async () => null;
+  const input = z.object({});
+  const signals = { approved: z.object({}), refused: z.object({}) };
+  const of = (made: AnyWorkflow, ...entities: Parameters<typeof h.app>[0]["entities"]): Manifest =>
+    manifest(h.app({ entities, workflows: [made] }));
+  const before = of(workflow("ask", { input, run, version: 2, earlier: { 1: run }, signals }));
+
+  test("is in the manifest with its versions and signals", () => {
+    expect(before.entities["ask"]?.workflow).toEqual({ versions: [1, 2], signals: ["approved", "refused"] });
+    expect(JSON.parse(JSON.stringify(before))).toEqual(before);
+  });
+
+  test("with a version or a signal more breaks nothing", () => {
+    const earlier = { 1: run, 2: run };
+    const next = of(
+      workflow("ask", { input, run, version: 3, earlier, signals: { ...signals, late: z.object({}) } }),
+      order,
+    );
+    expect(incompatibilities(before, next)).toEqual([]);
+  });
+
+  test.each<[string, AnyWorkflow, readonly string[]]>([
+    [
+      "whose version is gone leaves those that began with it",
+      workflow("ask", { input, run, version: 3, earlier: { 2: run }, signals }),
+      ['version 1 of workflow "ask" is gone: those that began with it could not go on'],
+    ],
+    [
+      "that goes back to an earlier version leaves those that began with the later one",
+      workflow("ask", { input, run, version: 1, signals }),
+      ['version 2 of workflow "ask" is gone: those that began with it could not go on'],
+    ],
+    [
+      "whose signal is gone leaves those that wait for it, and is said once",
+      workflow("ask", { input, run, version: 2, earlier: { 1: run }, signals: { approved: z.object({}) } }),
+      ['signal "ask.refused" is gone: clients may send it, and those under way may wait for it'],
+    ],
+  ])("%s", (_, made, problems) => {
+    expect(incompatibilities(before, of(made))).toEqual(problems);
+  });
+
+  test("that becomes a plain entity, or is gone, leaves those under way", () => {
+    const plain = h.entity("ask", { initial: () => 0, events: {}, evolve: {} }).command("start", { decide: () => [] });
+    const next = incompatibilities(before, manifest(h.app({ entities: [plain] })));
+    expect(next).toContain('workflow "ask" is a workflow no more: those under way stay where they are');
+    expect(next).toContain('event "ask.started" is gone: streams that hold one could not be read');
+    expect(incompatibilities(before, manifest(h.app({ entities: [order] })))).toEqual([
+      'entity "ask" is gone: its streams could not be read any more',
+      'subscription "ask" is gone: what it has not handled yet and its dead letters stay behind',
+    ]);
+  });
+
+  test("of a deployment whose manifest knew nothing of workflows is taken as it is", () => {
+    const { workflow: _, ...entity } = before.entities["ask"] ?? expect.fail();
+    expect(incompatibilities({ ...before, entities: { ask: entity } }, before)).toEqual([]);
   });
 });

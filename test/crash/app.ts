@@ -1,5 +1,6 @@
 import { accept, holdfast, on, reject } from "holdfast";
 import * as z from "zod";
+import { desk, errand, type Deed } from "./errand.ts";
 
 /** One run of a handler, written down before it does anything. */
 export interface Sighting {
@@ -16,6 +17,8 @@ export interface Sighting {
 
 /** What the app needs from whoever runs it. */
 export interface Outside {
+  /** Notes the deed so that a crash does not undo it; resolves when it is noted. */
+  perform(deed: Deed): void | Promise<void>;
   /** Notes the sighting so that a crash does not undo it; resolves when it is noted. */
   see(sighting: Sighting): void | Promise<void>;
   /** Gives a crash the time to come between two steps of a handler. */
@@ -179,7 +182,8 @@ const tick = h.timer("tick", {
 
 /** The app that crashes. */
 export const crashApp = h.app({
-  entities: [source, inbox, effect, account],
+  entities: [source, inbox, effect, account, desk],
+  workflows: [errand],
   subscriptions: [everything, red],
   workers: [jobs],
   timers: [tick],

@@ -1,8 +1,9 @@
 import { whyNoDynamo } from "@holdfast/dynamodb-emulator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAwsTarget } from "./aws/target.ts";
+import { total } from "./counts.ts";
 import { planOf } from "./faults.ts";
-import { runRound } from "./round.ts";
+import { runRound, type Round } from "./round.ts";
 import type { Target } from "./target.ts";
 
 const missing = whyNoDynamo();
@@ -19,6 +20,7 @@ describe.skipIf(missing !== undefined)(
     ? `AWS (skipped: ${missing})`
     : "functions on AWS that are killed, stopped, throttled and badly connected keep every promise",
   () => {
+    const done: Round[] = [];
     let target: Target | undefined;
 
     beforeAll(() => {
@@ -32,11 +34,17 @@ describe.skipIf(missing !== undefined)(
       async (seed) => {
         if (target === undefined) throw new Error("There are no functions.");
         const round = await runRound(target, seed);
+        done.push(round);
         expect(round.violations, `again: npm run crash -- --target aws --rounds 1 --seed ${seed}`).toEqual([]);
         expect(round.counts.commands).toBeGreaterThan(3);
         expect(round.counts.deliveries).toBeGreaterThan(3);
         expect(round.counts.kills).toBeGreaterThan(0);
       },
     );
+
+    test("workflows were among what was broken, and some were completed", () => {
+      const { errands, completed } = total(done.map(({ counts }) => counts));
+      expect([done.length, errands > 0, completed > 0]).toEqual([seeds.length, true, true]);
+    });
   },
 );

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAzureTarget } from "./azure/target.ts";
+import { total } from "./counts.ts";
 import { planOf } from "./faults.ts";
-import { runRound } from "./round.ts";
+import { runRound, type Round } from "./round.ts";
 import type { Target } from "./target.ts";
 
 /**
@@ -12,6 +13,7 @@ import type { Target } from "./target.ts";
 const seeds = [1, 3, 6];
 
 describe("functions on Azure that are killed, stopped, throttled and badly connected keep every promise", () => {
+  const done: Round[] = [];
   let target: Target | undefined;
 
   beforeAll(() => {
@@ -25,10 +27,16 @@ describe("functions on Azure that are killed, stopped, throttled and badly conne
     async (seed) => {
       if (target === undefined) throw new Error("There are no functions.");
       const round = await runRound(target, seed);
+      done.push(round);
       expect(round.violations, `again: npm run crash -- --target azure --rounds 1 --seed ${seed}`).toEqual([]);
       expect(round.counts.commands).toBeGreaterThan(3);
       expect(round.counts.deliveries).toBeGreaterThan(3);
       expect(round.counts.kills).toBeGreaterThan(0);
     },
   );
+
+  test("workflows were among what was broken, and some were completed", () => {
+    const { errands, completed } = total(done.map(({ counts }) => counts));
+    expect([done.length, errands > 0, completed > 0]).toEqual([seeds.length, true, true]);
+  });
 });

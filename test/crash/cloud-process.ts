@@ -71,7 +71,8 @@ export async function startCloud<Deployed, Calls extends Callable<Calls>>(
         // The answer to that call.
         open.set(n, { resolve: resolve as (answer: unknown) => void, reject });
         child.send({ n, call, args } satisfies Asked, (error) => {
-          if (error) reject(error);
+          // It has ended, or is about to: why, says more.
+          if (error) void exited.then(reject);
         });
       });
     },

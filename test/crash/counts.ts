@@ -1,4 +1,5 @@
 import { summary } from "./checkers/delivery.ts";
+import { errandsIn } from "./checkers/errands.ts";
 import type { Clients } from "./clients.ts";
 import type { Observed, Span } from "./observed.ts";
 import type { Proxy } from "./proxy.ts";
@@ -32,6 +33,13 @@ export interface Counts {
   readonly jobs: number;
   readonly ticks: number;
   readonly poison: number;
+  /** Workflows, how they ended, and what happened to them. */
+  readonly errands: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly signals: number;
+  readonly deedsAgain: number;
 }
 
 /** What there was in one round. */
@@ -65,6 +73,7 @@ export function countsOf(
     jobs,
     ticks,
     poison,
+    ...errandsIn(observed),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { StoredRecord, StreamId } from "holdfast";
 import type { Sighting } from "./app.ts";
+import type { Deed } from "./errand.ts";
 
 /** What a target has stored: read for the checkers, without Holdfast's consumers and caches. */
 export interface State {
@@ -42,7 +43,7 @@ export interface Told {
   readonly id: string;
   readonly command: string;
   readonly key: string;
-  readonly input: { readonly mark: string; readonly amount?: number };
+  readonly input: { readonly mark: string; readonly amount?: number; readonly [name: string]: unknown };
   readonly span: Span;
   /** Requests that were sent under its key until then. */
   readonly attempts: number;
@@ -56,6 +57,14 @@ export interface Shown {
   readonly id: string;
   readonly span: Span;
   readonly view: { readonly balance: number };
+  readonly version: number;
+}
+
+/** A workflow as a client was shown it. */
+export interface Watched {
+  readonly id: string;
+  readonly span: Span;
+  readonly view: { readonly status: string; readonly output?: unknown };
   readonly version: number;
 }
 
@@ -78,6 +87,10 @@ export interface Observed extends Delivered {
   readonly told: readonly Told[];
   /** Of `account`, in any order. */
   readonly shown: readonly Shown[];
+  /** Of `errand`, in any order. */
+  readonly watched: readonly Watched[];
+  /** What steps of workflows have done outside, in the order in which it was done. */
+  readonly deeds: readonly Deed[];
   /** Commands that were answered before, sent again at the end. */
   readonly again: readonly Told[];
   readonly wire: readonly Wire[];

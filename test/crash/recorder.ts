@@ -2,20 +2,29 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import type { Sighting } from "./app.ts";
+import type { Deed } from "./errand.ts";
 
 export interface Recorder {
   readonly url: string;
   /** In the order in which they came. */
   readonly sightings: readonly Sighting[];
+  /** In the order in which they came. */
+  readonly deeds: readonly Deed[];
   close(): Promise<void>;
 }
 
-/** Notes what handlers say that they see. It outlives them, and has what they said last. */
+const deedsPath = "deeds";
+
+/** Notes what handlers say that they see, and what steps of workflows say that they do. It outlives them, and has what they said last. */
 export async function startRecorder(): Promise<Recorder> {
   const sightings: Sighting[] = [];
+  const deeds: Deed[] = [];
   const server = createServer(async (request, response) => {
     try {
-      sightings.push(JSON.parse(await text(request)) as Sighting);
+      const said: unknown = JSON.parse(await text(request));
+      // By its path it is one or the other.
+      if (request.url === `/${deedsPath}`) deeds.push(said as Deed);
+      else sightings.push(said as Sighting);
       response.writeHead(204).end();
     } catch {
       // Cut off in the middle: its process has died.
@@ -30,6 +39,7 @@ export async function startRecorder(): Promise<Recorder> {
   return {
     url: `http://127.0.0.1:${address.port}/`,
     sightings,
+    deeds,
     async close() {
       const closed = once(server, "close");
       server.close();
@@ -40,11 +50,20 @@ export async function startRecorder(): Promise<Recorder> {
 }
 
 /** Tells the recorder, as often as it takes. */
-export async function report(recorder: string, sighting: Sighting): Promise<void> {
-  const body = JSON.stringify(sighting);
+export function report(recorder: string, sighting: Sighting): Promise<void> {
+  return tell(recorder, sighting);
+}
+
+/** Has it done, as often as it takes. */
+export function perform(recorder: string, deed: Deed): Promise<void> {
+  return tell(recorder + deedsPath, deed);
+}
+
+async function tell(url: string, said: Sighting | Deed): Promise<void> {
+  const body = JSON.stringify(said);
   for (;;) {
     try {
-      const response = await fetch(recorder, { method: "POST", body });
+      const response = await fetch(url, { method: "POST", body });
       await response.arrayBuffer();
       if (response.ok) return;
     } catch {

@@ -19,7 +19,7 @@ export interface Round {
 
 /** One round on a store of its own: what the seed plans, a workload meanwhile, and everything that is left to be checked. */
 export async function runRound(target: Target, seed: number): Promise<Round> {
-  const { clients: count, attemptTimeoutMs, recoveryTimeoutMs } = target;
+  const { clients: count, attemptTimeoutMs, recoveryTimeoutMs, speed } = target;
   const plan = planOf(seed, target.leaseMs, target.lacks);
   const random = createRandom(seed + 1_000_000);
   let rough = plan.isNetworkRough;
@@ -39,7 +39,7 @@ export async function runRound(target: Target, seed: number): Promise<Round> {
       },
     });
     opened = world;
-    const clients = startClients({ seed, urls: world.urls, send: world.send, clients: count, attemptTimeoutMs });
+    const clients = startClients({ seed, urls: world.urls, send: world.send, clients: count, attemptTimeoutMs, speed });
     const done = { kills: 0, stops: 0, takeovers: 0 };
     const late: string[] = [];
     const follow = async (track: readonly Step[]): Promise<void> => {
@@ -120,15 +120,17 @@ interface Seen {
 
 async function observe(world: World, seen: Seen, ended: readonly string[] = []): Promise<Observed> {
   const { clients, recorder, again, full, interruptions, late } = seen;
-  const { told, shown, wire, jobs, odd } = clients;
+  const { told, shown, watched, wire, jobs, odd } = clients;
   return {
     ...(await world.state()),
     sightings: [...recorder.sightings],
+    deeds: [...recorder.deeds],
     acknowledged: told.flatMap(({ entity, input, result }) => (entity === "source" && result.ok ? [input.mark] : [])),
     jobs,
     interruptions,
     told,
     shown,
+    watched,
     again,
     wire,
     full,

@@ -71,6 +71,8 @@ export interface Target {
   readonly lacks: ReadonlyMap<Ability, string>;
   /** How long a process owns its deliveries without renewing that, in real milliseconds. */
   readonly leaseMs: number;
+  /** How much faster time goes for its processes than for clients. */
+  readonly speed: number;
   /** How many clients there are. */
   readonly clients: number;
   /** After how long without an answer they try again, real milliseconds. */

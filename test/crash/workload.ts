@@ -2,7 +2,7 @@ import type { Told } from "./observed.ts";
 
 /** What a client wants: its key stays the same until it knows what became of it. */
 export interface Wish {
-  readonly entity: "account" | "source";
+  readonly entity: "account" | "source" | "errand";
   readonly id: string;
   readonly command: string;
   readonly key: string;
@@ -13,8 +13,26 @@ export interface Wish {
 export const accounts: readonly string[] = ["a0", "a1", "a2"];
 const sources = 8;
 
+const desks: readonly string[] = ["d0", "d1"];
+
+/** What a client may want of workflows; `started` are ids of those that it knows to be there. */
+function nextErrand(random: () => number, mark: string, started: readonly string[]): Wish {
+  const dice = random();
+  const of = { entity: "errand", key: mark } as const;
+  if (started.length === 0 || dice < 0.5) {
+    const fails = pick(random, ["never", "never", "once", "always"]);
+    const [sleepMs, waitMs] = [Math.floor(random() * 3_000), Math.floor(random() * 20_000)];
+    // Some are there already.
+    const id = started.length > 0 && dice < 0.06 ? pick(random, started) : `e-${mark}`;
+    return { ...of, id, command: "start", input: { mark, desk: pick(random, desks), fails, sleepMs, waitMs } };
+  }
+  const id = pick(random, started.slice(-5));
+  return { ...of, id, command: dice < 0.8 ? "signals/go" : "cancel", input: { mark } };
+}
+
 /** The next command that a client wants; `mark` is unique. Only some sources have events that fail. */
-export function nextWish(random: () => number, mark: string): Wish {
+export function nextWish(random: () => number, mark: string, started: readonly string[]): Wish {
+  if (random() < 0.2) return nextErrand(random, mark, started);
   if (random() < 0.5) {
     const command = pick(random, ["deposit", "withdraw", "charge"]);
     const input = { mark, amount: 1 + Math.floor(random() * 20) };

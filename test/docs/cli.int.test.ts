@@ -3,11 +3,17 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { type App, systemPrincipal } from "holdfast";
+import { createSqliteJournal } from "holdfast/local";
+import { createTestApp, createVirtualSystem, type TestApp } from "holdfast/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { addDeadLetters, root, shopData, startCli } from "../cli/run-cli.ts";
 
 /** The project whose sessions docs/cli.md shows. */
 let project: string;
+
+/** The project of the sessions about workflows: the guide's. */
+let purchases: string;
 
 /** `npx holdfast`, from the sources. */
 const npx = `npx() { shift; "${process.execPath}" --conditions=holdfast-source "${join(root, "src/cli/main.ts")}" "$@"; }`;
@@ -19,11 +25,48 @@ beforeAll(async () => {
   await mkdir(join(project, ".holdfast"));
   await shopData(join(project, ".holdfast"));
   await addDeadLetters(join(project, ".holdfast"));
+  purchases = join(project, "purchases");
+  await mkdir(join(purchases, "functions"), { recursive: true });
+  await mkdir(join(purchases, ".holdfast"));
+  await addPurchases();
 });
 
 afterAll(() => rm(project, { recursive: true }));
 
-test("every session of docs/cli.md prints what the page says", { timeout: 60_000 }, async () => {
+/** Of the guide's workflow one that waits for its approval, and one whose code had another name for a step when it began. */
+async function addPurchases(): Promise<void> {
+  const guide = await readFile(join(root, "docs/guide/workflows.md"), "utf8");
+  const [, now = ""] = /^```ts\n([\s\S]*?)^```$/m.exec(guide) ?? [];
+  const before = now.replace('ctx.run("pay"', 'ctx.run("charge"');
+  expect(before).not.toBe(now);
+  const file = join(purchases, "functions/app.ts");
+  await writeFile(file, now);
+  await writeFile(join(purchases, "before.ts"), before);
+  const services = { bank: { pay: async () => "receipt-1", payBack: async () => {} } };
+  const journal = createSqliteJournal({
+    file: join(purchases, ".holdfast/holdfast.db"),
+    system: createVirtualSystem(),
+  });
+  const command = (run: TestApp, id: string, name: string, input: unknown) =>
+    run.execute({ entity: "purchase", id, command: name, input, principal: systemPrincipal });
+  for (const [module, id] of [
+    [join(purchases, "before.ts"), "p2"],
+    [file, "p1"],
+  ] as const) {
+    const { default: app } = (await import(/* @vite-ignore */ module)) as { readonly default: App };
+    const run = createTestApp(app, { journal, services });
+    await run.started;
+    await command(run, id, "start", { product: "rope", amount: 20 });
+    await run.delivered();
+    if (id === "p1") await command(run, "p2", "signal-approved", { by: "ada" });
+    await run.delivered();
+    await run.close();
+  }
+  await journal.close();
+  await rm(join(purchases, "before.ts"));
+}
+
+test("every session of docs/cli.md prints what the page says", { timeout: 120_000 }, async () => {
   const page = await readFile(join(root, "docs/cli.md"), "utf8");
   const blocks = [...page.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].map(([, language, text = ""]) => ({
     language,
@@ -54,7 +97,7 @@ const comparable = (text = ""): string =>
 async function session(commands: string): Promise<string> {
   const { HOLDFAST_DATA: _, ...env } = process.env;
   const { stdout } = await promisify(execFile)("sh", ["-c", `exec 2>&1\n${npx}\n${commands}`], {
-    cwd: project,
+    cwd: commands.includes("holdfast workflows") ? purchases : project,
     env: { ...env, NO_COLOR: "1" },
   });
   // All times of the data are the same; what is erased now gets the page's.

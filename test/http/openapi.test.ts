@@ -1,5 +1,7 @@
-import { holdfast } from "holdfast";
+import { holdfast, systemPrincipal } from "holdfast";
 import { createOpenApi } from "holdfast/http";
+import { createTestApp } from "holdfast/testing";
+import { workflow } from "holdfast/workflows";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import { app, createFixture } from "./fixtures.ts";
@@ -125,4 +127,55 @@ test("/openapi.json serves it, built once", async () => {
   const again = await fixture.send("GET", "/openapi.json", { headers: { "x-correlation-id": "c2" } });
   expect(await again.text()).toBe(text);
   expect(again.headers.get("x-correlation-id")).toBe("c2");
+});
+
+test("a workflow is started, told, cancelled and looked at; how it works is not shown", async () => {
+  const signals = { answered: z.object({ answer: z.string() }), "told-off": z.object({}) };
+  const input = z.object({ question: z.string() });
+  const run = async () => "because";
+  const ask = workflow("ask", { input, signals, run, history: true });
+  const app = holdfast().app({ entities: [], workflows: [ask] });
+  const warnings: object[] = [];
+  const document = createOpenApi(app, {}, { warn: (fields) => void warnings.push(fields) });
+  expect(warnings).toEqual([]);
+  expect(Object.keys(document.paths).filter((path) => path.startsWith("/api/"))).toEqual([
+    "/api/ask/{id}",
+    "/api/ask/{id}/events",
+    "/api/ask/{id}/start",
+    "/api/ask/{id}/signals/answered",
+    "/api/ask/{id}/signals/told-off",
+    "/api/ask/{id}/cancel",
+    "/api/ask/{id}/retry",
+  ]);
+  for (const reference of references(document)) {
+    expect([reference, resolve(document, reference)]).not.toEqual([reference, undefined]);
+  }
+  const schemaOf = (path: string) =>
+    at(document.paths, path, "post", "requestBody", "content", "application/json", "schema", "$ref");
+  const told = resolve(document, String(schemaOf("/api/ask/{id}/signals/answered")));
+  expect(told).toMatchObject({ properties: { answer: { type: "string" } } });
+  expect(schemaOf("/api/ask/{id}/cancel")).toBeUndefined();
+  expect(Object.keys(at(document.paths, "/api/ask/{id}/start", "post", "responses") as Json)).not.toContain("200");
+
+  // What the schema says is what the view shows.
+  const shown = at(document.paths, "/api/ask/{id}", "get", "responses", "200", "content", "application/json", "schema");
+  expect(shown).toEqual({ $ref: "#/components/schemas/WorkflowView" });
+  const { required, properties } = resolve(document, "#/components/schemas/WorkflowView") as {
+    readonly required: readonly string[];
+    readonly properties: Json;
+  };
+  const test = createTestApp(app);
+  const view = async () => (await test.view({ entity: "ask", id: "a1", principal: systemPrincipal })).view as Json;
+  const before = await view();
+  await test.call(ask, "a1").start({ question: "why" });
+  await test.delivered();
+  const after = await view();
+  expect(Object.keys(before).toSorted()).toEqual(required.toSorted());
+  expect(Object.keys(after).toSorted()).toEqual([...required, "output"].toSorted());
+  for (const name of Object.keys(after)) expect(Object.keys(properties)).toContain(name);
+  for (const { status } of [before, after]) expect(at(properties, "status", "enum")).toContain(status);
+});
+
+test("an app without workflows has nothing of theirs in its document", () => {
+  expect(JSON.stringify(createOpenApi(app))).not.toContain("Workflow");
 });

@@ -1,4 +1,4 @@
-import type { Result } from "holdfast";
+import { holdfast, type Result } from "holdfast";
 import { client, type ClientError, type EventOf, type Handle, type SpecsOf } from "holdfast/client";
 import { expectTypeOf, test } from "vitest";
 // By type only, as a page does it; the app's services are nobody's business here.
@@ -84,6 +84,17 @@ test("an entity and its commands may be called view, watch and history", () => {
   expectTypeOf(view.view).returns.resolves.toEqualTypeOf<Result<undefined, never>>();
   expectTypeOf(view.history).returns.resolves.toEqualTypeOf<Result<string, never>>();
   expectTypeOf(view).toEqualTypeOf<Handle<SpecsOf<typeof app>["view"]>>();
+});
+
+test("signals are of workflows only; a command whose name looks like one stays what it is", () => {
+  // @ts-expect-error: a cart is no workflow
+  void (() => cart.signals);
+  const light = holdfast()
+    .entity("light", { initial: () => 0, events: {}, evolve: {} })
+    .command("signal-red", { decide: () => [] });
+  const app = holdfast().app({ entities: [light] });
+  const street = client<typeof app>({ url: "" });
+  expectTypeOf(street.light("l1")["signal-red"]).returns.resolves.toEqualTypeOf<Result<undefined, never>>();
 });
 
 test("options take the platform's own fetch, and headers as values or a function", () => {

@@ -31,7 +31,17 @@ test("a workflow is an entity whose commands are to start, tell and cancel it", 
   expectTypeOf(page.greet("g").start).toEqualTypeOf<
     (input: { name: string; times?: number | undefined }) => Promise<Result<undefined, "workflow-exists">>
   >();
-  expectTypeOf(page.greet("g")["signal-seen"]).parameters.toEqualTypeOf<[input: { by: string }]>();
+  expectTypeOf(page.greet("g").signals.seen).toEqualTypeOf<
+    (input: { by: string }) => Promise<Result<undefined, "workflow-ended">>
+  >();
+  expectTypeOf(page.greet("g").$view).returns.resolves.toEqualTypeOf<{
+    readonly view: WorkflowView<{ sent: number }>;
+    readonly version: number;
+  }>();
+  // @ts-expect-error: no such signal
+  void (() => page.greet("g").signals.heard({}));
+  // @ts-expect-error: signals stand by themselves
+  void (() => page.greet("g")["signal-seen"]({ by: "Ada" }));
   expectTypeOf(page.greet("g").cancel).returns.resolves.toEqualTypeOf<Result<undefined, "workflow-ended">>();
   // @ts-expect-error: for its own machinery
   void (() => page.greet("g").advance({}));
@@ -53,7 +63,12 @@ test("children take their input and return their output", () => {
 
 test("others hear of its end", () => {
   h.subscription("ended", {
-    to: [on(greet.events.ended, { status: "failed" })],
-    handle: ({ data }) => void expectTypeOf(data.status).toEqualTypeOf<WorkflowView["status"]>(),
+    // Several of a union, too.
+    to: [on(greet.events.ended, { status: ["failed", "stopped"] }), on(greet.events.ended, { status: "cancelled" })],
+    handle: ({ data }) => {
+      expectTypeOf(data.status).toEqualTypeOf<WorkflowView["status"]>();
+      expectTypeOf(data.output).toEqualTypeOf<{ sent: number } | undefined>();
+      expectTypeOf(data.failure?.code).toEqualTypeOf<string | undefined>();
+    },
   });
 });

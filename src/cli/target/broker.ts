@@ -8,6 +8,7 @@ import { createDeadLetters } from "../../core/broker/redrive.ts";
 import { subscriptionName } from "../../core/delivery/subscriptions.ts";
 import type { Journal } from "../../core/journal/port.ts";
 import type { SubscriptionDefinition } from "../../core/messaging/definition.ts";
+import { createRuntime, type Runtime } from "../../core/runtime/runtime.ts";
 import type { System } from "../../core/runtime/system.ts";
 import { findAppFile, loadApp } from "../app-module.ts";
 import { progress } from "../output.ts";
@@ -57,6 +58,8 @@ export interface BrokerPorts {
   bus(app?: App): Promise<Bus>;
   /** When the consumer's queue was made, epoch milliseconds; `said`: as the user says. @throws CliError where it is not there */
   queueCreated(consumer: string, said: number | undefined): Promise<number>;
+  /** A runtime of which the broker hears. Absent: it hears of whatever is stored. @throws CliError where an option or a package is missing */
+  runtime?(app: App): Promise<Runtime>;
   /** Absent: a queue gets every event from its first moment on. @throws CliError where a queue of that age may not */
   checkAge?(consumer: string, ageMs: number): void;
   close(): Promise<void>;
@@ -120,6 +123,7 @@ export function createBrokerTools(ports: BrokerPorts): BrokerTools {
       const all = { app, journal, bus, places, pages: scan({}), now: system.now, pause, report };
       return { streams: await backfillInto(all, open).finally(report), before };
     },
+    runtime: ports.runtime ?? (async (app) => createRuntime(app, { journal, system })),
     blank: failures.blank,
     close,
   };

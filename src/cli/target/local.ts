@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Replay, ReplayRequest } from "../../core/delivery/port.ts";
 import { subscriptionName } from "../../core/delivery/subscriptions.ts";
+import { createRuntime } from "../../core/runtime/runtime.ts";
 import { createSystem } from "../../core/runtime/system.ts";
 import { createSqliteJournal, type SqliteJournal } from "../../local/index.ts";
 import { CliError } from "../cli-error.ts";
@@ -44,6 +45,8 @@ export function openLocal(data: string): Tools {
       return messages.map(() => undefined);
     },
     replay: (request, how) => replay(journal, request, how),
+    // A host looks for what others have stored.
+    runtime: async (app) => createRuntime(app, { journal }),
     // Erasing does it, in the same file.
     blank: async () => {},
     close: () => journal.close(),

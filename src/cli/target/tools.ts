@@ -1,8 +1,10 @@
+import type { App } from "../../core/app.ts";
 import type { Committed } from "../../core/broker/outbox.ts";
 import type { DeadLetterStore, ReplayRequest } from "../../core/delivery/port.ts";
 import type { queued } from "../../core/delivery/outgoing.ts";
 import type { HoldfastError } from "../../core/errors.ts";
 import type { Journal, StreamId } from "../../core/journal/port.ts";
+import type { Runtime } from "../../core/runtime/runtime.ts";
 
 /** Which of the stored records; absent: all. */
 export interface RecordsRange {
@@ -39,6 +41,11 @@ export interface Tools {
   send(consumer: string, messages: readonly QueuedMessage[]): Promise<readonly (HoldfastError | undefined)[]>;
   /** Has a subscription handle events once more. Shows how far it is. */
   replay(request: ReplayRequest, how: ReplayHow): Promise<ReplayDone>;
+  /**
+   * Runs commands. Whoever handles events there hears of them; what it takes to tell them is done when it is closed.
+   * @throws CliError where an option or a package is missing
+   */
+  runtime(app: App): Promise<Runtime>;
   /** Takes what is written of an erased stream beside the journal. */
   blank(stream: StreamId): Promise<void>;
   close(): Promise<void>;

@@ -42,11 +42,14 @@ export function createOutbox(app: App): (committed: Committed) => readonly Outgo
   return ({ stream, record }) => {
     const { sequence } = record;
     const events = partsOf(record, "events");
-    const outgoing: Outgoing[] = envelopesOf(stream, record).map((envelope, i) => {
+    const definitions = app.entities.get(stream.entity)?.events;
+    const outgoing: Outgoing[] = envelopesOf(stream, record).flatMap((envelope, i) => {
       const { id, type } = envelope;
       // Both lists are of the same events, in the same order.
-      const fields = fieldsOf(stream.entity, (events[i] as (typeof events)[number]).of);
-      return { kind: "event", publication: { stream, id, type, fields, body: JSON.stringify(envelope) } };
+      const { of } = events[i] as (typeof events)[number];
+      if (definitions?.get(of.type)?.unpublished) return [];
+      const publication = { stream, id, type, fields: fieldsOf(stream.entity, of), body: JSON.stringify(envelope) };
+      return { kind: "event", publication };
     });
     for (const [i, { entry, place }] of partsOf(record, "messages").entries()) {
       const body = referenceBody({ stream, sequence, n: i + 1 });

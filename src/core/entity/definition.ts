@@ -25,6 +25,16 @@ export interface EntityDefinition {
   readonly commands: ReadonlyMap<string, CommandDefinition>;
   /** Of a state machine: what can happen where. */
   readonly machine?: MachineTable;
+  /** Of a workflow. A subscription of the same name drives it. */
+  readonly workflow?: WorkflowParts;
+}
+
+/** What a workflow declares besides what an entity does. */
+export interface WorkflowParts {
+  /** Versions of its code that there are, ascending: new ones begin with the last. */
+  readonly versions: readonly number[];
+  /** Names of its signals, sorted; the command of each is `signal-<name>`. */
+  readonly signals: readonly string[];
 }
 
 export interface EventDefinition {
@@ -33,6 +43,8 @@ export interface EventDefinition {
   readonly schema: Schema;
   readonly upcast: ReadonlyMap<number, (data: unknown) => unknown>;
   readonly evolve: (state: unknown, data: unknown, event: EventMeta) => unknown;
+  /** Nobody can subscribe to it, so no broker gets it. */
+  readonly unpublished?: true;
 }
 
 export type AnyDecideContext = DecideContext<

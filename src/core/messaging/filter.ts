@@ -16,18 +16,17 @@ export interface Range {
  * The conditions that a top-level field of that type can have: a value, one of several, or one of the objects. A missing
  * field (or one that holds no scalar) matches nothing but `{ exists: false }`. Comparison is by type and case.
  */
-type ConditionOn<T> =
-  | { readonly exists: boolean }
-  | (NonNullable<T> extends infer V
-      ? V extends Scalar
-        ?
-            | V
-            | readonly V[]
-            | { readonly not: V | readonly V[] }
-            | (V extends string ? { readonly prefix: string | readonly string[] } : never)
-            | (V extends number ? Range : never)
-        : never
-      : never);
+type ConditionOn<T> = { readonly exists: boolean } | ConditionOnScalar<Extract<T, Scalar>>;
+
+/** Not for each member of a union by itself: a list may have several of them. */
+type ConditionOnScalar<V extends Scalar> = [V] extends [never]
+  ? never
+  :
+      | V
+      | readonly V[]
+      | { readonly not: V | readonly V[] }
+      | (Extract<V, string> extends never ? never : { readonly prefix: string | readonly string[] })
+      | (Extract<V, number> extends never ? never : Range);
 
 /** Fields to conditions; all of them must hold. */
 export type Where<Data> = { readonly [F in keyof Data & string]?: ConditionOn<Data[F]> };

@@ -46,7 +46,7 @@ export function createListener(fetch: Fetch, newId: () => string): Listener {
 /** @throws HoldfastError for what node:http leaves to its user: `malformed-request`, `expectation-failed` */
 function envOf(incoming: IncomingMessage, outgoing: ServerResponse): HttpEnv {
   const { headers } = incoming;
-  const body = incomingBody(incoming);
+  const body = incomingBody(incoming, outgoing);
   const env: HttpEnv = {
     target: incoming.url ?? "/",
     body,
@@ -90,9 +90,10 @@ function refusal(error: unknown, correlation: string): Response {
 
 /**
  * The body from the socket, without web streams in between. An aborted request emits no error where nobody listens for
- * one, but it closes; listeners that cannot be called any more are left where they are.
+ * one, but it closes; listeners that cannot be called any more are left where they are. Once it is answered it tells nobody
+ * that it closes (resOnFinish of node:http): what has not come by then does not come.
  */
-function incomingBody(incoming: IncomingMessage): BodySource {
+function incomingBody(incoming: IncomingMessage, outgoing: ServerResponse): BodySource {
   return (take) =>
     new Promise((resolve, reject) => {
       const closed = (): void => {
@@ -110,5 +111,6 @@ function incomingBody(incoming: IncomingMessage): BodySource {
         }
       };
       incoming.on("data", onData).on("end", resolve).on("close", closed);
+      outgoing.on("close", closed);
     });
 }

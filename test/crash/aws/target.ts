@@ -40,6 +40,7 @@ export function createAwsTarget(): Target {
     name: "aws",
     lacks: new Map(),
     leaseMs: (visibilitySeconds * 1_000) / speed,
+    speed,
     clients: 6,
     // The SDK's own attempts are to end before.
     attemptTimeoutMs: 900,

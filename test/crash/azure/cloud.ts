@@ -82,4 +82,11 @@ async function run({ code, lockSeconds, patienceMs }: CloudOptions): Promise<voi
   serveCloud<Deployed, Calls>(deployed, calls, () => Promise.all(members.map((member) => member.kill())));
 }
 
+// Where a link breaks while its client waits for several things of it, the client's AMQP library rejects one that nobody looks at
+// with the condition, which is no Error. It is the platform's side that this happens to, which is let be.
+process.on("unhandledRejection", (reason) => {
+  if (reason instanceof Error) throw reason;
+  process.stderr.write(`A link has failed: ${JSON.stringify(reason)}\n`);
+});
+
 await run(JSON.parse(process.argv[2] ?? "") as CloudOptions);

@@ -52,6 +52,7 @@ export function createAzureTarget(): Target {
     name: "azure",
     lacks: new Map(),
     leaseMs: (lockSeconds * 1_000) / speed,
+    speed,
     clients: 6,
     // The SDKs' own attempts are to end before.
     attemptTimeoutMs: 900,

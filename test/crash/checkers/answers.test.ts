@@ -49,7 +49,7 @@ async function observe(journal = createMemoryJournal(), broken: Journal = journa
   }
   await second.delivery.close(0);
   const delivered = await observeDelivery(journal, sightings, workload);
-  return { ...delivered, told, shown, again, wire: [], full: [], odd: [] };
+  return { ...delivered, told, shown, again, watched: [], deeds: [], wire: [], full: [], odd: [] };
 }
 
 const sound = await observe();

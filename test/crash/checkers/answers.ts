@@ -45,6 +45,8 @@ function* checkTold(
   balances: Balances,
 ): Generator<string> {
   const name = `${command} ${key} of ${nameOf({ entity, id })}`;
+  // What was there already: whether that is so is looked at with the workflows.
+  if (entity === "errand" && (!result.ok || command === "cancel")) return;
   const found = stored.get(`${nameOf({ entity, id })} ${hashOf(key)}`);
   const balance = balances.get(id)?.[result.version] ?? (result.version === 0 ? 0 : undefined);
   if (!result.ok) {
@@ -66,10 +68,22 @@ function* checkTold(
   if (entity === "account" && !isDeepStrictEqual(result.reply, { balance })) {
     yield `answer: ${name} was told ${JSON.stringify(result.reply)}, the events say ${balance}`;
   }
-  const marks = (entry.events ?? []).map(({ data }) => (data as { readonly mark?: unknown }).mark);
+  const marks = (entry.events ?? []).map(({ data }) => markOf(data as Marked));
   if (marks.length === 0 || marks.some((mark) => mark !== input.mark)) {
     yield `effect: ${name} has the effect of ${JSON.stringify(marks)}`;
   }
+}
+
+interface Marked {
+  readonly mark?: unknown;
+  /** What a workflow was started with. */
+  readonly input?: Marked;
+  /** What it was signalled. */
+  readonly data?: Marked;
+}
+
+function markOf({ mark, input, data }: Marked): unknown {
+  return mark ?? input?.mark ?? data?.mark;
 }
 
 /** A view is the fold of the events up to its version. */
@@ -82,13 +96,14 @@ function* checkShown({ shown }: Observed, balances: Balances): Generator<string>
 }
 
 /** No answer is older than one that had been received before it was asked for; what was new then is newer. */
-function* checkOrder({ told, shown }: Observed): Generator<string> {
+function* checkOrder({ told, shown, watched }: Observed): Generator<string> {
   const answers = [
-    ...told.map(({ entity, id, key, span, result }) => {
+    ...told.map(({ entity, id, command, key, span, result }) => {
       const at = nameOf({ entity, id });
-      return { at, span, version: result.version, what: key, isNew: result.ok };
+      return { at, span, version: result.version, what: key, isNew: result.ok && command !== "cancel" };
     }),
-    ...shown.map(({ id, span, version }) => ({ at: `account/${id}`, span, version, what: "a view", isNew: false })),
+    ...shown.map((one) => ({ ...one, at: `account/${one.id}`, what: "a view", isNew: false })),
+    ...watched.map((one) => ({ ...one, at: `errand/${one.id}`, what: "a view", isNew: false })),
   ];
   for (const [name, list] of Map.groupBy(answers, ({ at }) => at)) {
     const byAnswer = list.toSorted((a, b) => a.span.to - b.span.to);

@@ -1,4 +1,4 @@
-import { decodeEntries } from "../../../src/core/journal/format.ts";
+import { decodeEntries, type Entry } from "../../../src/core/journal/format.ts";
 import type { Sighting } from "../app.ts";
 import type { Delivered } from "../observed.ts";
 import { eventsOf, type Committed } from "./committed.ts";
@@ -52,7 +52,7 @@ export function summary(observed: Delivered): {
   readonly again: number;
 } {
   const { records, sightings, dead, jobs } = observed;
-  const entries = records.flatMap(({ record }) => decodeEntries(record));
+  const entries = ownEntries(records);
   const events = records.flatMap(eventsOf).filter(({ entity }) => entity === "source");
   const distinct = new Set(sightings.map(({ handler, id }) => `${handler} ${id}`));
   return {
@@ -159,13 +159,18 @@ function ticksOf(
 function* checkMessages({ records, acknowledged }: Delivered, events: readonly Committed[]): Generator<string> {
   const marks = new Set(textsOf(events, "source", "added", "mark"));
   for (const mark of acknowledged) if (!marks.has(mark)) yield `durable: ${mark} was acknowledged and is not stored`;
-  const entries = records.flatMap(({ record }) => decodeEntries(record));
+  const entries = ownEntries(records);
   // Messages and timers of the app carry their mark in the input.
   const markOf = ({ input }: { readonly input?: unknown }): string => (input as { readonly mark: string }).mark;
   const sent = entries.flatMap(({ messages = [] }) => messages.map(markOf));
   yield* checkOnce("send", new Set(sent), textsOf(events, "inbox", "received", "mark"));
   const set = entries.flatMap(({ timers = [] }) => timers.filter(({ at }) => at !== undefined).map(markOf));
   yield* checkOnce("timer", new Set(set), textsOf(events, "source", "fired", "mark"));
+}
+
+/** Not those of workflows, whose timers are looked at with them. */
+function ownEntries(records: Delivered["records"]): readonly Entry[] {
+  return records.filter(({ stream }) => stream.entity !== "errand").flatMap(({ record }) => decodeEntries(record));
 }
 
 function* checkOnce(kind: string, expected: ReadonlySet<string>, found: readonly string[]): Generator<string> {

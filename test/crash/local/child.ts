@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { isHoldfastError } from "holdfast";
 import { serve } from "holdfast/local";
 import { crashApp, type Outside } from "../app.ts";
-import { report } from "../recorder.ts";
+import { perform, report } from "../recorder.ts";
 import { speed, speedUp } from "./clock.ts";
 
 export interface ChildOptions {
@@ -39,6 +39,7 @@ async function run({ data, recorder, origin }: ChildOptions): Promise<void> {
   process.on("disconnect", () => process.exit());
   const services: Outside = {
     see: (sighting) => report(recorder, sighting),
+    perform: (deed) => perform(recorder, deed),
     // Some take long: a process that is stopped is in the middle of something.
     pause: () => new Promise((resolve) => void realTimeout(resolve, Math.random() * (Math.random() < 0.1 ? 60 : 3))),
   };

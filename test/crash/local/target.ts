@@ -28,6 +28,7 @@ export function createLocalTarget(): Target {
     name: "local",
     lacks: new Map(),
     leaseMs: 5_000 / speed,
+    speed,
     clients: 10,
     attemptTimeoutMs: 300,
     recoveryTimeoutMs: 20_000,

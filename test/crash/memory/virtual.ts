@@ -2,6 +2,7 @@ import { createRuntime, systemPrincipal, type Journal, type Runtime, type System
 import type { createMemoryJournal } from "holdfast/memory";
 import { createDelivery, type Delivery } from "../../../src/core/delivery/delivery.ts";
 import { crashApp, type Sighting } from "../app.ts";
+import type { Deed } from "../errand.ts";
 import type { Delivered } from "../observed.ts";
 
 type MemoryJournal = ReturnType<typeof createMemoryJournal>;
@@ -50,8 +51,13 @@ export async function startInstance(
   system: System,
   sightings: Sighting[],
   broken: Journal = journal,
+  deeds: Deed[] = [],
 ): Promise<Instance> {
-  const services = { see: (sighting: Sighting) => void sightings.push(sighting), pause: () => Promise.resolve() };
+  const services = {
+    see: (sighting: Sighting) => void sightings.push(sighting),
+    perform: (deed: Deed) => void deeds.push(deed),
+    pause: () => Promise.resolve(),
+  };
   const runtime = createRuntime(crashApp, { journal: broken, system, services });
   const delivery = createDelivery(runtime, { store: journal, journal, services });
   await delivery.start();
@@ -93,7 +99,15 @@ export function createWorkload(): Workload {
   };
 }
 
-const consumers = ["sends", "timers", "subscription:everything", "subscription:red", "queue:jobs", "timer:tick"];
+const consumers = [
+  "sends",
+  "timers",
+  "subscription:everything",
+  "subscription:red",
+  "subscription:errand",
+  "queue:jobs",
+  "timer:tick",
+];
 
 /** What the journal shows. */
 export async function observe(

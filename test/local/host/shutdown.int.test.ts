@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { spawnHost } from "./child.ts";
@@ -147,4 +148,17 @@ test("a second signal exits at once", async () => {
   host.child.kill("SIGTERM");
   while (!host.stdout().includes("shutting down")) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(await host.stop("SIGINT")).toBe(130);
+});
+
+test("a body that has not come in time is not waited for, neither by the runtime nor by a close", async () => {
+  const { host } = await start({ http: { requestTimeoutMs: 50 }, limits: { requestsMax: 1 } });
+  const halfway = await raw(host);
+  halfway.write(
+    "POST /api/counter/c1/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{",
+  );
+  await once(halfway.socket, "data");
+  halfway.socket.destroy();
+  // There is room for one request.
+  await expect.poll(async () => (await add(host, "c1")).status).toBe(200);
+  expect(await host.close()).toEqual({ left: 0 });
 });

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDeployment, type Container } from "holdfast/aws/lambda";
 import { crashApp, type Outside } from "../../app.ts";
-import { report } from "../../recorder.ts";
+import { perform, report } from "../../recorder.ts";
 
 const recorder = process.env["HOLDFAST_CRASH_RECORDER"] ?? "";
 
 const services: Outside = {
   see: (sighting) => report(recorder, sighting),
+  perform: (deed) => perform(recorder, deed),
   // In real time; some take long: a process that is stopped is in the middle of something.
   pause: () => sleep(Math.random() * (Math.random() < 0.1 ? 60 : 3)),
 };
