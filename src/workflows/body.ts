@@ -13,6 +13,7 @@ export type Asked = Operation &
         readonly kind: "run";
         readonly step: (context: StepContext<unknown>) => unknown;
         readonly options: StepOptions;
+        readonly at: number;
         readonly isUndo?: true;
       }
     | {
@@ -180,7 +181,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   const context: WorkflowContext<unknown, { readonly [name: string]: never }> = {
     id,
     run: (step, fn, options = {}) =>
-      ask({ kind: "run", name: step, step: fn as (context: StepContext<unknown>) => unknown, options }),
+      ask({ kind: "run", name: step, step: fn as (context: StepContext<unknown>) => unknown, options, at: time }),
     call: <T extends EntitySpec>(entity: EntityRef<T>, target: string) =>
       new Proxy(
         {},
@@ -269,6 +270,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
           name: `undo ${name}`,
           step: undo,
           options: { ...others, retry: { attempts: 1_000, ...retry } },
+          at: time,
           isUndo: true,
         });
       }

@@ -1,8 +1,8 @@
-import type { Reach } from "../core/dependency/reach.ts";
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
 import { digest, formatKey } from "../core/journal/keys.ts";
 import { delayOf, retryPolicy } from "../core/retry.ts";
 import { jsonBytes, normalise, type JsonValue } from "../core/json.ts";
+import { createEffects } from "../core/messaging/effects.ts";
 import { systemPrincipal } from "../core/runtime/authorize.ts";
 import type { CommandRequest, Context, Outcome } from "../core/runtime/requests.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
@@ -196,7 +196,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     running.set(asked.n, task);
   }
 
-  function keyOf(n: number, at?: number): string {
+  function keyOf(n: number | string, at?: number): string {
     const which = digest([tenant, name, id, run, n].join("\0"));
     return at === undefined ? `wf-${which}` : `hf1.${at}.${which}`;
   }
@@ -206,13 +206,35 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 
   async function step(asked: Asked & { readonly kind: "run" }): Promise<void> {
-    const { n, name: stepName, options } = asked;
+    const { n, name: stepName, options, at } = asked;
     const policy = retryPolicy(`step "${stepName}" of workflow ${name}`, options.retry);
     const ms = Math.max(1, Math.min(stepMs(options), until - system.now()));
     const attempt = (attempts.get(n) ?? 0) + 1;
     const abort = new AbortController();
     aborts.add(abort);
     let cancel = (): void => {};
+    const effects = createEffects(runtime, {
+      name: `Step "${stepName}" of workflow ${name}`,
+      tenant,
+      context,
+      deadline: system.now() + ms,
+      stop: abort.signal,
+      keyOf: (target, nth) => keyOf(`${n}\0${target}\0${nth}`, at),
+    });
+    const { call, reach } = effects;
+    const run = async (): Promise<unknown> => {
+      const value = await asked.step({
+        services: go.services,
+        call,
+        reach,
+        key: keyOf(n),
+        attempt,
+        signal: abort.signal,
+        log,
+      });
+      await effects.settled();
+      return value;
+    };
     try {
       const late = new Promise<never>((_, reject) => {
         cancel = system.after(ms, () => {
@@ -220,18 +242,13 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
           reject(new HoldfastError("step-timed-out", message, { retry: "later" }));
         });
       });
-      const key = keyOf(n);
-      const behalf = { deadline: system.now() + ms, context, stop: abort.signal };
-      let reached = 0;
-      const reach: Reach = (dependency, work) => {
-        const of = `wf-${digest([key, dependency.name, ++reached].join("\0"))}`;
-        return runtime.reach({ ...behalf, key: of }, dependency, work);
-      };
-      const own = { services: go.services, reach, key, attempt, signal: abort.signal, log };
-      const value: unknown = await Promise.race([(async () => asked.step(own))(), late]);
+      const value: unknown = await Promise.race([run(), late]);
+      if (effects.unsettled) throw effects.unsettled;
       // Of what was undone nobody hears the result.
       finish(asked, asked.isUndo ? {} : resultOf(`step "${stepName}"`, value));
     } catch (error) {
+      // Whether such a call has happened is open: the whole go is tried again, under the same keys.
+      if (effects.unsettled || effects.open > 0) throw effects.unsettled ?? error;
       const isFinal = isHoldfastError(error, "result-refused");
       const delay = isFinal ? undefined : delayOf(policy, attempt, error, system.random);
       const failure = failureOf(error, "step-failed");
@@ -246,6 +263,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       found.push({ is: "failed", n, kind, name: stepName, attempts: attempt, due: system.now() + delay, failure });
     } finally {
       cancel();
+      effects.finish();
       abort.abort();
       aborts.delete(abort);
     }

@@ -3,7 +3,7 @@ import type { InputOf, OutputOf, Schema } from "../core/entity/schema.ts";
 import type { Action, Caller, EntityRef, EntitySpec, EventRef, Principal } from "../core/entity/types.ts";
 import type { Duration } from "../core/machine/types.ts";
 import type { DeliveryOptions } from "../core/messaging/policy.ts";
-import type { Subscription } from "../core/messaging/types.ts";
+import type { HandlerContext, Subscription } from "../core/messaging/types.ts";
 import type { RetryOptions } from "../core/retry.ts";
 import type { Logger } from "../core/runtime/system.ts";
 
@@ -18,7 +18,12 @@ export interface StepContext<Services> {
   readonly services: Services;
   /** The same at every attempt, and of no other step: for the outside world to know it by. */
   readonly key: string;
-  /** Asks something outside that may be slow or down, within what the attempt's time leaves, under a key made of this one. */
+  /**
+   * Commands other entities, as a handler's `call` does: each takes effect once however often the step is run. What a step does
+   * otherwise is `ctx.call`; this is for compensations, and for what is to be tried again as a whole.
+   */
+  readonly call: HandlerContext<Services>["call"];
+  /** Asks something outside that may be slow or down, within what the attempt's time leaves, under a key of its own. */
   readonly reach: Reach;
   /** From 1. */
   readonly attempt: number;

@@ -1,12 +1,10 @@
 import { hash } from "node:crypto";
-import { HoldfastError, isHoldfastError } from "../errors.ts";
-import { systemPrincipal } from "../runtime/authorize.ts";
-import { createCaller } from "../runtime/caller.ts";
-import type { CommandRequest, Context, Outcome } from "../runtime/requests.ts";
+import { HoldfastError } from "../errors.ts";
+import type { Context } from "../runtime/requests.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Logger } from "../runtime/system.ts";
 import { observed, traceField } from "../runtime/telemetry.ts";
-import { createCalls } from "./calls.ts";
+import { createEffects } from "./effects.ts";
 import type { HandlerContext } from "./types.ts";
 
 /** What has led to a handler's run: an event, a queue's message, a tick. */
@@ -83,38 +81,19 @@ async function runOnce<Services>(
   let abort: AbortController | undefined;
   let log: Logger | undefined;
   let finished = false;
-  const calls = createCalls();
-  const counts = new Map<string, number>();
-  let unsettled: HoldfastError | undefined;
   const deadline = system.now() + timeoutMs;
-
-  async function execute(request: CommandRequest): Promise<Outcome> {
-    if (finished) {
-      throw new HoldfastError("handler-finished", `${handler} calls after it has returned or run out of time.`);
-    }
-    const target = `${request.entity}\0${request.id}\0${request.command}`;
-    const n = counts.get(target) ?? 0;
-    if (request.key === undefined) counts.set(target, n + 1);
-    const key = request.key ?? derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]);
-    const principal = { ...systemPrincipal, tenant: cause.tenant };
-    try {
-      return await runtime.execute({ ...request, key, keyOrigin: "derived", principal, deadline, context: below });
-    } catch (error) {
-      if (isHoldfastError(error, "idempotency-key-reused")) throw notDeterministic(handler, request, n, error);
-      if (isHoldfastError(error) && error.retry === "later") unsettled ??= error;
-      throw error;
-    }
-  }
+  const effects = createEffects(runtime, {
+    name: handler,
+    tenant: cause.tenant,
+    context: below,
+    deadline,
+    stop,
+    keyOf: (target, n) => derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]),
+  });
 
   const context: HandlerContext<Services> = {
-    reach(dependency, work) {
-      const target = `reach\0${dependency.name}`;
-      const n = counts.get(target) ?? 0;
-      counts.set(target, n + 1);
-      const key = derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]);
-      return runtime.reach({ key, deadline, context: below, stop }, dependency, work);
-    },
-    call: (entity, id, options) => createCaller(execute, entity, id, options, calls.watch),
+    call: effects.call,
+    reach: effects.reach,
     services,
     attempt: attempt.attempt,
     now: system.now(),
@@ -131,7 +110,7 @@ async function runOnce<Services>(
   await new Promise<void>((resolve, reject) => {
     const cancel = system.after(timeoutMs, () => {
       // Where it still waits for the store, that is what is late.
-      const retry = calls.open > 0 || unsettled ? "later" : "reload";
+      const retry = effects.open > 0 || effects.unsettled ? "later" : "reload";
       reject(new HoldfastError("handler-timed-out", `${handler} took longer than ${timeoutMs} ms.`, { retry }));
     });
     const onStop = (): void => {
@@ -143,11 +122,11 @@ async function runOnce<Services>(
     const run = async (): Promise<void> => {
       try {
         await handle(context, below);
-        await calls.settled();
+        await effects.settled();
       } catch (error) {
-        throw unsettled ?? error;
+        throw effects.unsettled ?? error;
       }
-      if (unsettled) throw unsettled;
+      if (effects.unsettled) throw effects.unsettled;
     };
     void run()
       .then(resolve, reject)
@@ -157,6 +136,7 @@ async function runOnce<Services>(
       });
   }).finally(() => {
     finished = true;
+    effects.finish();
     abort?.abort();
   });
 }
@@ -168,15 +148,6 @@ async function runOnce<Services>(
 export function derivedKey({ id, born }: Pick<Cause, "id" | "born">, parts: readonly string[]): string {
   const digest = hash("sha256", [id, ...parts].join("\0"), "base64url").slice(0, 32);
   return born === undefined ? `hd1.${digest}` : `hf1.${born}.${digest}`;
-}
-
-function notDeterministic(handler: string, request: CommandRequest, n: number, cause: unknown): HoldfastError {
-  const which = `call ${n + 1} of ${request.entity}.${request.command} to "${request.id}"`;
-  return new HoldfastError(
-    "handler-not-deterministic",
-    `${handler} made another ${which} at an earlier attempt. A handler must make the same calls for the same message: derive inputs from the message, not from clocks, chance or what was read in between.`,
-    { cause },
-  );
 }
 
 function withIds(log: Logger, ids: object): Logger {
