@@ -50,9 +50,18 @@ export interface Body {
   unheard(): readonly Fact[];
   /** Operations that waited for a signal which has come since this was asked last. */
   takeSatisfied(): readonly number[];
+  /** Children that were under way and that nobody waits for any more, since this was asked last. */
+  takeAbandoned(): readonly Abandoned[];
+  /** True for what a cancel has met while it was being told to others: it ends when it is known what has become of that. */
+  isDoomed(n: number): boolean;
   ending(): Ending | undefined;
   /** What it has asked for so far, for messages. */
   asked(): readonly Operation[];
+}
+
+export interface Abandoned {
+  readonly workflow: string;
+  readonly child: string;
 }
 
 export interface BodyOptions {
@@ -98,7 +107,10 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     readonly undo: (context: StepContext<unknown>) => unknown;
     readonly options: StepOptions;
   }[] = [];
+  const doomed = new Map<number, Failure>();
+  const begun = new Set<number>();
   let satisfied: number[] = [];
+  let abandoned: Abandoned[] = [];
   let time = at;
   let draws = 0;
   let ending: Ending | undefined;
@@ -176,6 +188,29 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     if (one === undefined) return;
     waiting.delete(n);
     end(one);
+  }
+
+  /** It waits no more, since the workflow was cancelled. */
+  function abandon(n: number, failure: Failure): void {
+    satisfied.push(n);
+    over(n, ({ asked, reject }) => {
+      if (asked.kind === "child") abandoned.push(asked);
+      reject(errorOf(failure));
+    });
+  }
+
+  /** A command is heard of by another entity, or not: that has to be known before it can be undone. */
+  function isBeingTold(n: number, { kind }: Asked): boolean {
+    return kind === "call" || (kind === "child" && !begun.has(n));
+  }
+
+  function cancel(failure: Failure): void {
+    for (const [n, { asked }] of waiting) {
+      // What was done is undone all the same.
+      if (asked.kind === "run" && asked.isUndo) continue;
+      if (isBeingTold(n, asked)) doomed.set(n, failure);
+      else abandon(n, failure);
+    }
   }
 
   const context: WorkflowContext<unknown, { readonly [name: string]: never }> = {
@@ -288,10 +323,17 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
         check({ n, kind, name });
       }
       if (fact.is === "done") {
+        const failure = doomed.get(fact.n) ?? fact.failure;
+        doomed.delete(fact.n);
         over(fact.n, ({ resolve, reject }) => {
-          if (fact.failure) reject(errorOf(fact.failure));
+          if (failure) reject(errorOf(failure));
           else resolve(fact.value);
         });
+      } else if (fact.is === "began") {
+        begun.add(fact.n);
+        const failure = doomed.get(fact.n);
+        doomed.delete(fact.n);
+        if (failure) abandon(fact.n, failure);
       } else if (fact.is === "woke") {
         const one = waiting.get(fact.n);
         // A step whose next attempt is due goes on waiting for it.
@@ -300,12 +342,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       } else if (fact.is === "signalled") {
         signalled(fact.name, fact.data);
       } else if (fact.is === "cancelled") {
-        for (const [n, { asked }] of waiting) {
-          // What was done is undone all the same.
-          if (asked.kind === "run" && asked.isUndo) continue;
-          satisfied.push(n);
-          over(n, ({ reject }) => reject(errorOf(fact.failure)));
-        }
+        cancel(fact.failure);
       }
     },
     open: () => [...waiting.values()].map(({ asked }) => asked),
@@ -318,6 +355,12 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       satisfied = [];
       return taken;
     },
+    takeAbandoned() {
+      const taken = abandoned;
+      abandoned = [];
+      return taken;
+    },
+    isDoomed: (n) => doomed.has(n),
     ending() {
       if (broken !== undefined) throw broken;
       return ending;

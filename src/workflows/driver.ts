@@ -95,7 +95,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const attempts = new Map<number, number>();
   const waitsSince = new Set<number>();
   const running = new Map<number, Promise<void>>();
-  const aborts = new Set<AbortController>();
+  const aborts = new Map<number, AbortController>();
   const cancelling: Promise<unknown>[] = [];
   const found: Fact[] = [];
   let cancels: number[] = [];
@@ -112,17 +112,21 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     await new Promise<void>((resolve) => system.soon(resolve));
   }
 
-  /** Children that are waited for are cancelled with who waits; those that have ended refuse it. */
+  /** Children are cancelled with who waits for them; those that have ended refuse it. */
   function cancelChildren(): void {
-    for (const asked of body.open()) {
-      if (asked.kind !== "child" || !waitsSince.has(asked.n)) continue;
-      const { workflow, child } = asked;
+    for (const { workflow, child } of body.takeAbandoned()) {
       const cancelled = command(workflow, child, "cancel", undefined, {}).catch((error: unknown) => {
         // One that cannot be cancelled at all, since it was erased, needs no cancelling.
         if (!isHoldfastError(error) || error.retry === "later") failure ??= error;
       });
       cancelling.push(cancelled);
     }
+  }
+
+  /** Under way, and nobody waits for it any more: the workflow was cancelled. */
+  function orphans(): readonly number[] {
+    const open = new Set(body.open().map(({ n }) => n));
+    return [...running.keys()].filter((n) => !open.has(n));
   }
 
   async function hear(facts: Opened["facts"]): Promise<void> {
@@ -133,10 +137,11 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         waitsSince.add(fact.n);
       } else if (fact.is === "began") waitsSince.add(fact.n);
       else if (fact.is === "woke") waitsSince.delete(fact.n);
-      else if (fact.is === "cancelled") cancelChildren();
       body.hear(timed);
+      cancelChildren();
       await settle();
     }
+    for (const n of orphans()) aborts.get(n)?.abort();
     cancels = [...cancels, ...body.takeSatisfied()];
   }
 
@@ -211,7 +216,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     const ms = Math.max(1, Math.min(stepMs(options), until - system.now()));
     const attempt = (attempts.get(n) ?? 0) + 1;
     const abort = new AbortController();
-    aborts.add(abort);
+    aborts.set(n, abort);
     let cancel = (): void => {};
     const effects = createEffects(runtime, {
       name: `Step "${stepName}" of workflow ${name}`,
@@ -249,6 +254,8 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     } catch (error) {
       // Whether such a call has happened is open: the whole go is tried again, under the same keys.
       if (effects.unsettled || effects.open > 0) throw effects.unsettled ?? error;
+      // Nobody hears how an attempt has failed that was cut off by a cancel.
+      if (orphans().includes(n)) return;
       const isFinal = isHoldfastError(error, "result-refused");
       const delay = isFinal ? undefined : delayOf(policy, attempt, error, system.random);
       const failure = failureOf(error, "step-failed");
@@ -265,7 +272,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       cancel();
       effects.finish();
       abort.abort();
-      aborts.delete(abort);
+      aborts.delete(n);
     }
   }
 
@@ -314,8 +321,12 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   /** Begins whatever is asked for and is not under way. True if there is more than there is time for. */
   function act(): boolean {
     let lacksTime = false;
-    for (const asked of body.open()) {
+    const open = body.open();
+    // What a cancel has met under way ends first: nothing is undone, or cleaned up, beside what it is about.
+    const isEnding = orphans().length > 0 || open.some(({ n }) => body.isDoomed(n));
+    for (const asked of open) {
       const { n, kind } = asked;
+      if (isEnding && !body.isDoomed(n)) continue;
       if (running.has(n) || waitsSince.has(n) || found.some((fact) => "kind" in fact && fact.n === n)) continue;
       if (kind === "sleep" || kind === "until") {
         found.push({ is: "began", n, kind, name: asked.name, ...(asked.due !== undefined && { due: asked.due }) });
@@ -335,6 +346,10 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       if (isOver) return;
       if (go.stop.aborted) throw new HoldfastError("handler-stopped", "The driver was stopped.", { retry: "later" });
       const ending = body.ending();
+      if (ending && orphans().length > 0) {
+        await new Promise<void>((resolve) => (wakeUp = resolve));
+        continue;
+      }
       if (ending) {
         // Behind the end nobody would see to them.
         await Promise.all(cancelling);
@@ -362,7 +377,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     await stopWith(error.code, error.message);
   } finally {
     // What nobody waits for any more.
-    for (const abort of aborts) abort.abort();
+    for (const abort of aborts.values()) abort.abort();
   }
 }
 

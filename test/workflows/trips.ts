@@ -59,21 +59,14 @@ export const trip = workflow("trip", {
       retry,
     });
     const flight = await book("flight");
+    ctx.compensate("room", async ({ call }) => void (await call(hotel, input.hotel).free({ guest: ctx.id })));
     const room = await ctx.call(hotel, input.hotel).take({ guest: ctx.id });
     if (!room.ok) throw new HoldfastError("no-room", room.message);
-    ctx.compensate("room", async () => {});
     await ctx.until("hurry", { timeoutMs: 3_000 });
-    const rest = await ctx
-      .all([
-        book("car"),
-        ctx.run("insurance", ({ services, key }) => services.agency.book(key, `insurance ${ctx.id}`), {
-          retry,
-        }),
-      ])
-      .catch(async (error: unknown) => {
-        await ctx.call(hotel, input.hotel).free({ guest: ctx.id });
-        throw error;
-      });
+    const rest = await ctx.all([
+      book("car"),
+      ctx.run("insurance", ({ services, key }) => services.agency.book(key, `insurance ${ctx.id}`), { retry }),
+    ]);
     return [flight, ...rest];
   },
 });
@@ -131,7 +124,7 @@ export const tripsWorld: WorldOptions<Services, ReturnType<typeof createAgency>>
           status !== "completed" &&
           notFlight === 1 &&
           flight <= 1 &&
-          guests <= 1 &&
+          guests === 0 &&
           ["failed", "cancelled"].includes(status)
         )
           continue;
