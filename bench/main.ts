@@ -1,4 +1,5 @@
 import { parseArguments, usage, UsageError } from "./arguments.ts";
+import { chain } from "./chain/main.ts";
 import { coldEntity, keyWindow } from "./cold-entity.ts";
 import { events, subscriptions, timers } from "./delivery.ts";
 import type { Benchmark } from "./harness.ts";
@@ -22,6 +23,7 @@ const benchmarks: readonly Benchmark[] = [
   subscriptions,
   timers,
   workflows,
+  chain,
   memory,
   overload,
   start,

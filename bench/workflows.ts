@@ -110,7 +110,7 @@ const steps: Benchmark["run"] = async (bench) => {
 
 const resume: Benchmark["run"] = async (bench) => {
   const length = 1_000;
-  const what = `going on behind ${length.toLocaleString("en")} steps, in a process that has never seen it`;
+  const what = `going on behind ${length.toLocaleString("en")} steps, unseen so far`;
   const times: number[] = [];
   for (let round = 1; round <= bench.rounds; round++) {
     bench.progress(`${what}: round ${round} of ${bench.rounds}`);

@@ -4,17 +4,19 @@ import type { JsonValue } from "../core/json.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
 import type { EntityRef, EntitySpec } from "../core/entity/types.ts";
 import type { Fact, Failure, Operation, TimedFact } from "./facts.ts";
-import type { Heard, StepContext, StepOptions, WorkflowContext, WorkflowRun } from "./types.ts";
+import type { Heard, StepContext, StepOptions, Undoable, UndoContext, WorkflowContext, WorkflowRun } from "./types.ts";
 
 /** What a body has asked for and has not heard of. */
 export type Asked = Operation &
   (
     | {
         readonly kind: "run";
-        readonly step: (context: StepContext<unknown>) => unknown;
+        readonly step: (context: StepContext<unknown> & { readonly undoes?: string }) => unknown;
         readonly options: StepOptions;
         readonly at: number;
+        /** It undoes something; of `run` and `call` it is known what. */
         readonly isUndo?: true;
+        readonly undoes?: { readonly n: number; readonly at?: number } | undefined;
       }
     | {
         readonly kind: "call";
@@ -23,6 +25,7 @@ export type Asked = Operation &
         readonly command: string;
         readonly input: unknown;
         readonly at: number;
+        readonly undo: Undo | undefined;
       }
     | { readonly kind: "sleep"; readonly due: number }
     | { readonly kind: "until"; readonly due?: number }
@@ -34,6 +37,8 @@ export type Asked = Operation &
         readonly at: number;
       }
   );
+
+type Undo = (context: UndoContext<unknown>) => unknown;
 
 export type Ending =
   | { readonly as: "returned"; readonly value: unknown }
@@ -104,10 +109,14 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   const signals = new Map<string, (JsonValue | undefined)[]>();
   const undoing: {
     readonly name: string;
-    readonly undo: (context: StepContext<unknown>) => unknown;
+    readonly undo: Undo;
     readonly options: StepOptions;
+    readonly undoes?: { readonly n: number; readonly at?: number };
   }[] = [];
-  const doomed = new Map<number, Failure>();
+  /** What a cancel, or the failure of it all, has met while it was being told to others; with what the code is to hear then, if anything. */
+  const doomed = new Map<number, Failure | undefined>();
+  /** Called when nothing is doomed any more. */
+  let calm = (): void => {};
   const begun = new Set<number>();
   let satisfied: number[] = [];
   let abandoned: Abandoned[] = [];
@@ -190,12 +199,12 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     end(one);
   }
 
-  /** It waits no more, since the workflow was cancelled. */
-  function abandon(n: number, failure: Failure): void {
+  /** It waits no more. */
+  function abandon(n: number, failure: Failure | undefined): void {
     satisfied.push(n);
     over(n, ({ asked, reject }) => {
       if (asked.kind === "child") abandoned.push(asked);
-      reject(errorOf(failure));
+      if (failure) reject(errorOf(failure));
     });
   }
 
@@ -204,10 +213,16 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     return kind === "call" || (kind === "child" && !begun.has(n));
   }
 
-  function cancel(failure: Failure): void {
+  /** It is known what has become of it. */
+  function lift(n: number): void {
+    if (doomed.delete(n) && doomed.size === 0) calm();
+  }
+
+  /** Ends all that is waited for. @param failure what the code hears; without it the code is over, and hears nothing */
+  function endAll(failure: Failure | undefined): void {
     for (const [n, { asked }] of waiting) {
       // What was done is undone all the same.
-      if (asked.kind === "run" && asked.isUndo) continue;
+      if ((asked.kind === "run" && asked.isUndo) || doomed.has(n)) continue;
       if (isBeingTold(n, asked)) doomed.set(n, failure);
       else abandon(n, failure);
     }
@@ -215,9 +230,18 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
 
   const context: WorkflowContext<unknown, { readonly [name: string]: never }> = {
     id,
-    run: (step, fn, options = {}) =>
-      ask({ kind: "run", name: step, step: fn as (context: StepContext<unknown>) => unknown, options, at: time }),
-    call: <T extends EntitySpec>(entity: EntityRef<T>, target: string) =>
+    run: (step, fn, { undo, ...options } = {}) => {
+      // Whatever becomes of it: an attempt may have had its effect.
+      if (undo) undoing.push({ name: step, undo, options: {}, undoes: { n: operations.length + 1 } });
+      return ask({
+        kind: "run",
+        name: step,
+        step: fn as (context: StepContext<unknown>) => unknown,
+        options,
+        at: time,
+      });
+    },
+    call: <T extends EntitySpec>(entity: EntityRef<T>, target: string, { undo }: Undoable<unknown> = {}) =>
       new Proxy(
         {},
         {
@@ -232,6 +256,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
                 command,
                 input,
                 at: time,
+                undo,
               });
           },
         },
@@ -298,15 +323,22 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
         ending = { as: "continues", input: error.input };
         return;
       }
-      for (const { name, undo, options } of undoing.toReversed()) {
+      endAll(undefined);
+      // Also what is added meanwhile: by what was still under way.
+      for (;;) {
+        if (doomed.size > 0) await new Promise<void>((resolve) => (calm = resolve));
+        const last = undoing.pop();
+        if (last === undefined) break;
+        const { name, undo, options, undoes } = last;
         const { retry, ...others } = options;
         await ask({
           kind: "run",
           name: `undo ${name}`,
-          step: undo,
+          step: undo as (context: StepContext<unknown>) => unknown,
           options: { ...others, retry: { attempts: 1_000, ...retry } },
           at: time,
           isUndo: true,
+          undoes,
         });
       }
       ending = { as: "threw", error };
@@ -323,17 +355,20 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
         check({ n, kind, name });
       }
       if (fact.is === "done") {
-        const failure = doomed.get(fact.n) ?? fact.failure;
-        doomed.delete(fact.n);
-        over(fact.n, ({ resolve, reject }) => {
+        const isDoomed = doomed.has(fact.n);
+        const failure = isDoomed ? doomed.get(fact.n) : fact.failure;
+        over(fact.n, ({ asked, resolve, reject }) => {
+          if (asked.kind === "call" && asked.undo && isAccepted(fact.value)) {
+            undoing.push({ name: asked.name, undo: asked.undo, options: {}, undoes: asked });
+          }
           if (failure) reject(errorOf(failure));
-          else resolve(fact.value);
+          else if (!isDoomed) resolve(fact.value);
         });
+        lift(fact.n);
       } else if (fact.is === "began") {
         begun.add(fact.n);
-        const failure = doomed.get(fact.n);
-        doomed.delete(fact.n);
-        if (failure) abandon(fact.n, failure);
+        if (doomed.has(fact.n)) abandon(fact.n, doomed.get(fact.n));
+        lift(fact.n);
       } else if (fact.is === "woke") {
         const one = waiting.get(fact.n);
         // A step whose next attempt is due goes on waiting for it.
@@ -342,7 +377,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       } else if (fact.is === "signalled") {
         signalled(fact.name, fact.data);
       } else if (fact.is === "cancelled") {
-        cancel(fact.failure);
+        endAll(fact.failure);
       }
     },
     open: () => [...waiting.values()].map(({ asked }) => asked),
@@ -367,6 +402,11 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     },
     asked: () => operations,
   };
+}
+
+/** What a call is stored with. */
+function isAccepted(value: JsonValue | undefined): boolean {
+  return typeof value === "object" && value !== null && "ok" in value && value["ok"] === true;
 }
 
 function errorOf({ code, message }: Failure): HoldfastError {

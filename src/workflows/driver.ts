@@ -227,16 +227,11 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       keyOf: (target, nth) => keyOf(`${n}\0${target}\0${nth}`, at),
     });
     const { call, reach } = effects;
+    const { services } = go;
+    const own = { services, call, reach, key: keyOf(n), attempt, signal: abort.signal, log };
     const run = async (): Promise<unknown> => {
-      const value = await asked.step({
-        services: go.services,
-        call,
-        reach,
-        key: keyOf(n),
-        attempt,
-        signal: abort.signal,
-        log,
-      });
+      const { undoes } = asked;
+      const value = await asked.step(undoes ? { ...own, undoes: keyOf(undoes.n, undoes.at) } : own);
       await effects.settled();
       return value;
     };

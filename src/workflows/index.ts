@@ -6,6 +6,8 @@ export type {
   Signals,
   StepContext,
   StepOptions,
+  Undoable,
+  UndoContext,
   Workflow,
   WorkflowContext,
   WorkflowEnd,

@@ -32,6 +32,17 @@ export interface StepContext<Services> {
   readonly log: Logger;
 }
 
+/** What undoes one step, or one call, gets. */
+export interface UndoContext<Services> extends StepContext<Services> {
+  /** Key of what it undoes. */
+  readonly undoes: string;
+}
+
+/** What undoes what is done with it, if the workflow fails or is cancelled later. */
+export interface Undoable<Services> {
+  readonly undo?: (context: UndoContext<Services>) => unknown;
+}
+
 /** What a workflow waited for has come, or its time was over. */
 export type Heard<Data> =
   | { readonly ok: true; readonly data: Data }
@@ -43,14 +54,20 @@ export type Signals = { readonly [name: string]: Schema };
 export interface WorkflowContext<Services, S extends Signals> {
   /** Of the workflow. */
   readonly id: string;
-  /** Runs something once that has its effect outside; what it returns, a JSON value, is stored. */
+  /**
+   * Runs something once that has its effect outside; what it returns, a JSON value, is stored. `undo` is run also where it is not
+   * known whether there was an effect.
+   */
   readonly run: <T>(
     name: string,
     step: (context: StepContext<Services>) => T | Promise<T>,
-    options?: StepOptions,
+    options?: StepOptions & Undoable<Services>,
   ) => Promise<T>;
-  /** Commands of another entity, each once: `await ctx.call(order, id).pay({ ... })`. A rejection is returned. */
-  readonly call: <T extends EntitySpec>(entity: EntityRef<T>, id: string) => Caller<T>;
+  /**
+   * Commands of another entity, each once: `await ctx.call(order, id).pay({ ... })`. A rejection is returned. `undo` is run only where
+   * the command was accepted.
+   */
+  readonly call: <T extends EntitySpec>(entity: EntityRef<T>, id: string, options?: Undoable<Services>) => Caller<T>;
   /** Waits; nothing runs meanwhile. At most ten years. */
   readonly sleep: (duration: Duration | number) => Promise<void>;
   /** Waits for a signal. Those that came before anybody waited are kept, in their order. */

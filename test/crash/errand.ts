@@ -1,5 +1,5 @@
-import { holdfast, HoldfastError, reject } from "holdfast";
-import { workflows } from "holdfast/workflows";
+import { holdfast, HoldfastError } from "holdfast";
+import { workflows, type UndoContext } from "holdfast/workflows";
 import * as z from "zod";
 import type { Outside } from "./app.ts";
 
@@ -16,21 +16,17 @@ const h = holdfast<Outside>();
 
 const named = z.object({ errand: z.string() });
 
-/**
- * What a workflow has of an entity. Whoever is cancelled does not know whether what it has asked for will still happen, so that
- * to give back what was not taken forbids to take it later.
- */
+/** What a workflow has of an entity. */
 export const desk = h
   .entity("desk", {
-    initial: () => ({ freed: [] as readonly string[] }),
+    initial: () => ({ taken: 0 }),
     events: { taken: named, freed: named },
-    evolve: { taken: (state) => state, freed: ({ freed }, { errand }) => ({ freed: [...freed, errand] }) },
+    evolve: { taken: ({ taken }) => ({ taken: taken + 1 }), freed: ({ taken }) => ({ taken: taken - 1 }) },
     snapshotEvery: 20,
   })
   .command("take", {
     input: named,
-    decide: ({ freed }, input, { events }) =>
-      freed.includes(input.errand) ? reject("given-up", "It was given back.") : events.taken(input),
+    decide: (_, input, { events }) => events.taken(input),
   })
   .command("free", { input: named, decide: (_, input, { events }) => events.freed(input) });
 
@@ -75,20 +71,13 @@ export const errand = workflows<Outside>()("errand", {
       );
     undo("book");
     const book = await perform("book");
-    try {
-      const taken = await ctx.call(desk, at).take({ errand: ctx.id });
-      if (!taken.ok) throw new HoldfastError("no-desk", taken.message);
-      await ctx.sleep(sleepMs);
-      const answer = await ctx.until("go", { timeoutMs: waitMs });
-      undo("both");
-      const [left, right] = await ctx.all([perform("left"), perform("right")]);
-      const last = await perform("last", (attempt) => fails === "always" || (fails === "once" && attempt === 1));
-      return { book, left, right, last, heard: answer.ok ? answer.data.mark : null };
-    } catch (error) {
-      const free = () => ctx.call(desk, at).free({ errand: ctx.id });
-      // It may be cancelled now: once, so that what is begun then is not.
-      await free().catch(free);
-      throw error;
-    }
+    const free = { undo: ({ call }: UndoContext<Outside>) => call(desk, at).free({ errand: ctx.id }) };
+    await ctx.call(desk, at, free).take({ errand: ctx.id });
+    await ctx.sleep(sleepMs);
+    const answer = await ctx.until("go", { timeoutMs: waitMs });
+    undo("both");
+    const [left, right] = await ctx.all([perform("left"), perform("right")]);
+    const last = await perform("last", (attempt) => fails === "always" || (fails === "once" && attempt === 1));
+    return { book, left, right, last, heard: answer.ok ? answer.data.mark : null };
   },
 });

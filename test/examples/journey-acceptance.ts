@@ -11,7 +11,7 @@ export interface ServedJourneys {
 }
 
 /** What a function finds the file of `outsideIn` by. */
-export const logVariable = "HOLDFAST_JOURNEY_LOG";
+const logVariable = "HOLDFAST_JOURNEY_LOG";
 
 const hourMs = 3_600_000;
 

@@ -1,7 +1,7 @@
-import { holdfast, type Principal } from "holdfast";
+import { holdfast, reject, type Principal } from "holdfast";
 import { createMemoryJournal } from "holdfast/memory";
 import { createTestApp } from "holdfast/testing";
-import { workflow, type WorkflowContext } from "holdfast/workflows";
+import { workflow, type UndoContext, type WorkflowContext } from "holdfast/workflows";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 
@@ -25,6 +25,7 @@ const stock = h
     prepare: (_input, { services }) => services.pause(services.ms),
     decide: (_state, _input, { events }) => events.taken({}),
   })
+  .command("refuse", { decide: () => reject("full", "There is no room.") })
   .command("giveBack", { decide: ({ taken }, _input, { events }) => (taken > 0 ? events.given({}) : []) });
 
 type Code = (input: {}, ctx: WorkflowContext<Services, {}>) => Promise<unknown>;
@@ -176,4 +177,157 @@ describe("a cancel", () => {
     expect(await view("flow", "f")).toMatchObject({ status: "cancelled" });
     expect(((await view("part", "p")) as { status: string }).status).toMatch(/^(cancelled|none)$/);
   });
+});
+
+describe("an undo beside what it undoes", () => {
+  const giveBack = async ({ call }: UndoContext<Services>): Promise<void> => void (await call(stock, "a").giveBack());
+
+  test("is registered with the command's answer, also where a cancel has met it", async () => {
+    const code: Code = async (_input, ctx) => {
+      await ctx.call(stock, "a", { undo: giveBack }).take();
+      await ctx.sleep({ days: 1 });
+    };
+    const first = start(code, 20_000);
+    await first.send("start", {});
+    await first.run.clock.advance(1_000);
+    await first.send("cancel");
+    await first.run.clock.advance(1_000);
+    const second = start(code, 100, first.journal);
+    await second.run.clock.advance(60_000);
+    expect(await second.view("flow", "f")).toMatchObject({ status: "cancelled" });
+    await first.run.clock.advance(60_000);
+    const { view: a, version } = await second.run.view({ entity: "stock", id: "a", principal: somebody });
+    expect([a, version]).toEqual([{ taken: 0 }, 2]);
+  });
+
+  test("of a command that was rejected is not run", async () => {
+    const { run, send, view, log } = start(async (_input, ctx) => {
+      const full = await ctx.call(stock, "a", { undo: ({ services }) => void services.log.push("undone") }).refuse();
+      throw new Error(full.ok ? "" : full.code);
+    }, 0);
+    await send("start", {});
+    await run.clock.advance(1_000);
+    expect(await view("flow", "f")).toMatchObject({ status: "failed", failure: { message: "Error: full" } });
+    expect(log).toEqual([]);
+  });
+
+  test("of a step knows the step's key, runs in reverse order, and also where nobody knows whether the step had an effect", async () => {
+    const keys: string[] = [];
+    const { run, send, log } = start(async (_input, ctx) => {
+      const book = (what: string) =>
+        ctx.run(
+          what,
+          ({ key }) => {
+            keys.push(key);
+            if (what === "c") throw new Error("full");
+          },
+          { retry: { attempts: 1 }, undo: ({ services, undoes }) => void services.log.push(undoes) },
+        );
+      await book("a");
+      await book("b");
+      await book("c");
+    }, 0);
+    await send("start", {});
+    await run.clock.advance(10_000);
+    expect(keys).toHaveLength(3);
+    expect(log).toEqual(keys.toReversed());
+  });
+
+  test("is not run where the workflow ends well", async () => {
+    const { run, send, view, log } = start(async (_input, ctx) => {
+      const undo = ({ services }: UndoContext<Services>): void => void services.log.push("undone");
+      await ctx.call(stock, "a", { undo }).take();
+      await ctx.run("pay", () => 1, { undo });
+      return "well";
+    }, 0);
+    await send("start", {});
+    await run.clock.advance(10_000);
+    expect(await view("flow", "f")).toMatchObject({ status: "completed", output: "well" });
+    expect(log).toEqual([]);
+  });
+
+  test("of what is still under way when another part fails is run, too", async () => {
+    const { run, send, view } = start(async (_input, ctx) => {
+      await ctx.all([
+        ctx.sleep({ days: 1 }),
+        ctx.call(stock, "a", { undo: giveBack }).take(),
+        ctx.run("look", ({ services }) => services.pause(2_000)),
+      ]);
+    }, 5_000);
+    await send("start", {});
+    await run.clock.advance(1_000);
+    await send("cancel");
+    await run.clock.advance(20_000);
+    expect(await view("flow", "f")).toMatchObject({ status: "cancelled" });
+    const { view: a, version } = await run.view({ entity: "stock", id: "a", principal: somebody });
+    expect([a, version]).toEqual([{ taken: 0 }, 2]);
+  });
+
+  test("of a command that is under way when another part fails is run behind it, whoever dies", async () => {
+    const code: Code = async (_input, ctx) => {
+      await ctx.all([
+        ctx.call(stock, "a", { undo: giveBack }).take(),
+        ctx.run("fail", () => Promise.reject(new Error("no")), { retry: { attempts: 1 } }),
+      ]);
+    };
+    const alone = start(code, 5_000);
+    await alone.send("start", {});
+    await alone.run.clock.advance(1_000);
+    expect(await alone.view("flow", "f")).toMatchObject({ status: "running" });
+    await alone.run.clock.advance(20_000);
+    const stocks = async ({ run }: typeof alone) => {
+      const { view, version } = await run.view({ entity: "stock", id: "a", principal: somebody });
+      return [view, version];
+    };
+    expect(await alone.view("flow", "f")).toMatchObject({ status: "failed" });
+    expect(await stocks(alone)).toEqual([{ taken: 0 }, 2]);
+
+    const first = start(code, 20_000);
+    await first.send("start", {});
+    await first.run.clock.advance(1_000);
+    const second = start(code, 100, first.journal);
+    await second.run.clock.advance(60_000);
+    expect(await second.view("flow", "f")).toMatchObject({ status: "failed" });
+    await first.run.clock.advance(60_000);
+    expect(await stocks(second)).toEqual([{ taken: 0 }, 2]);
+  });
+
+  test("of a step that runs when another part fails is run behind it", async () => {
+    const { run, send, view, log } = start(async (_input, ctx) => {
+      const pay = ctx.run(
+        "pay",
+        async ({ services, signal }) => {
+          signal.addEventListener("abort", () => services.log.push("told"));
+          await services.pause(services.ms);
+          services.log.push("paid");
+        },
+        { undo: ({ services }) => void services.log.push("paid back") },
+      );
+      await ctx.all([pay, ctx.run("fail", () => Promise.reject(new Error("no")), { retry: { attempts: 1 } })]);
+    }, 5_000);
+    await send("start", {});
+    await run.clock.advance(1_000);
+    expect(log).toEqual(["told"]);
+    await run.clock.advance(20_000);
+    expect(log).toEqual(["told", "paid", "paid back"]);
+    expect(await view("flow", "f")).toMatchObject({ status: "failed", waiting: [] });
+  });
+});
+
+test("a workflow that fails cancels its children, and waits for nothing any more", async () => {
+  const { run, send, view } = start(async (_input, ctx) => {
+    await ctx.all([
+      ctx.child(part, {}, { id: "p" }),
+      ctx.sleep({ days: 2 }),
+      ctx.until("never" as never),
+      (async () => {
+        await ctx.sleep(1_000);
+        throw new Error("no");
+      })(),
+    ]);
+  }, 0);
+  await send("start", {});
+  await run.clock.advance(10_000);
+  expect(await view("flow", "f")).toMatchObject({ status: "failed", waiting: [] });
+  expect(await view("part", "p")).toMatchObject({ status: "cancelled" });
 });

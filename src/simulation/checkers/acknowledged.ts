@@ -56,10 +56,16 @@ export const acknowledged: Checker = {
   },
 };
 
-/** Messages of workers that have keys of their own: what another message has done counts for them. */
+/**
+ * Messages of workers that have keys of their own, and events that make a workflow go on, whose calls have the workflow's keys: what
+ * another message has done counts for them.
+ */
 function causesOfSharedKeys({ apps, history }: Evidence): ReadonlySet<string> {
   const keyed = new Set(
-    apps.flatMap(({ workers }) => [...workers.values()].flatMap(({ name, key }) => (key ? [`worker:${name}`] : []))),
+    apps.flatMap(({ workers, entities }) => [
+      ...[...workers.values()].flatMap(({ name, key }) => (key ? [`worker:${name}`] : [])),
+      ...[...entities.values()].flatMap(({ name, workflow }) => (workflow ? [`subscription:${name}`] : [])),
+    ]),
   );
   const causes = new Set<string>();
   // As a context holds it.

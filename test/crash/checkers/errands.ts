@@ -124,7 +124,8 @@ function* checkFacts({ facts }: Story, deeds: readonly Deed[]): Generator<string
     if (list.length > 1) yield `was told ${list.length} times what came of ${n} ${list[0]?.name}`;
   }
   for (const { kind, name: step, value, failure } of done) {
-    if (kind !== "run" || failure !== undefined) continue;
+    // What it gives back to an entity is nothing that is done outside; `checkDesk` looks at that.
+    if (kind !== "run" || failure !== undefined || step === "undo desk.take") continue;
     const keys = new Set(deeds.filter(({ what }) => what === step).map(({ key }) => key));
     if (keys.size === 0) yield `was told that "${step}" is done, which it is not`;
     else if (value !== undefined && !keys.has(String(value))) yield `was told another key of "${step}"`;
@@ -170,8 +171,7 @@ function* checkDesk({ ends: [end], input }: Story, events: readonly Committed[])
   const freed = events.filter(({ type }) => type === "freed");
   if (events.some(({ subject }) => subject !== input.desk)) yield "has called another desk";
   if (taken.length > 1) yield `has taken its desk ${taken.length} times`;
-  // Once more where it was cancelled in the middle of it.
-  if (freed.length > 2) yield `has freed its desk ${freed.length} times`;
+  if (freed.length > taken.length) yield `has freed its desk ${freed.length} times, and taken it ${taken.length} times`;
   if (end === undefined) return;
   if (end.status === "completed" && taken.length + freed.length !== 1) {
     yield `is completed, and has taken its desk ${taken.length} times and freed it ${freed.length} times`;

@@ -1,0 +1,45 @@
+import { registerHooks } from "node:module";
+import { mutants, type Mutant } from "./tours-mutants.ts";
+
+// A process of its own: the broken code must not be anybody else's.
+const sound: Mutant = { name: "none", seeds: 1, says: /./, patches: [] };
+const mutant = [sound, ...mutants].find(({ name }) => name === process.argv[2]);
+if (!mutant) throw new Error(`There is no mutant ${JSON.stringify(process.argv[2])}.`);
+const missing = new Set(mutant.patches);
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    for (const patch of mutant.patches) {
+      if (!url.endsWith(`/src/${patch.file}`)) continue;
+      const text = String(loaded.source);
+      if (text.split(patch.find).length !== 2) throw new Error(`${patch.file} does not hold, once: ${patch.find}`);
+      missing.delete(patch);
+      loaded.source = text.replace(patch.find, () => patch.replace);
+    }
+    return loaded;
+  },
+});
+
+const { isHoldfastError } = await import("holdfast");
+const { simulate } = await import("holdfast/simulation");
+const { toursApp, toursWorld } = await import("./tours.ts");
+
+async function run(seed: number): Promise<string> {
+  try {
+    await simulate(toursApp, { ...toursWorld(), clients: 15, steps: 2, seeds: 1, from: seed, shrinkMax: 0 });
+    return "";
+  } catch (error) {
+    if (!isHoldfastError(error, "simulation-failed")) throw error;
+    const { violations = [] } = (error.details ?? {}) as {
+      readonly violations?: readonly { readonly message: string }[];
+    };
+    return violations.map(({ message }) => message).join("\n");
+  }
+}
+
+let found = "";
+let seed = 0;
+while (!mutant.says.test(found) && seed < mutant.seeds) found = await run(++seed);
+if (missing.size > 0) throw new Error(`Nobody has loaded ${[...missing].map(({ file }) => file).join(", ")}.`);
+process.stdout.write(`${JSON.stringify({ seed, found })}\n`);
