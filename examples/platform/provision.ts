@@ -2,17 +2,17 @@ import * as z from "zod";
 import { workflow, type Kind } from "./holdfast.ts";
 
 /**
- * What every account has: a database and a queue, then a web app and a container that know them. All four, or none: what
- * undoes a deed is declared before the deed, so that one whose outcome nobody knows is undone, too.
+ * What every account has: a database and a queue, then a web app and a container that know them. All four, or none: a deed
+ * whose outcome nobody knows is undone, too.
  */
 export const provision = workflow("provision", {
   input: z.object({ plan: z.string() }),
   run: async (_input, ctx) => {
     const make = async (kind: Kind): Promise<string> => {
-      ctx.compensate(`remove ${kind}`, ({ services }) => services.cloud.remove({ kind, owner: ctx.id }));
-      const made = await ctx.run(`create ${kind}`, ({ services, key }) =>
-        services.cloud.create({ kind, owner: ctx.id }, key),
-      );
+      const thing = { kind, owner: ctx.id };
+      const made = await ctx.run(`create ${kind}`, ({ services, key }) => services.cloud.create(thing, key), {
+        undo: ({ services }) => services.cloud.remove(thing),
+      });
       if (!made.ok) throw new Error(made.reason);
       return made.address;
     };
