@@ -1,26 +1,12 @@
-import { registerHooks } from "node:module";
 import { brokerMutants } from "./broker-mutants.ts";
 import { mutants } from "./mutants.ts";
 import { outboxMutants } from "./outbox-mutants.ts";
+import { patchSources } from "./patched-sources.ts";
 
 // A process of its own: the broken code must not be anybody else's.
 const mutant = [...mutants, ...brokerMutants, ...outboxMutants].find(({ name }) => name === process.argv[2]);
 if (!mutant) throw new Error(`There is no mutant ${JSON.stringify(process.argv[2])}.`);
-const missing = new Set(mutant.patches);
-
-registerHooks({
-  load(url, context, nextLoad) {
-    const loaded = nextLoad(url, context);
-    for (const patch of mutant.patches) {
-      if (!url.endsWith(`/src/${patch.file}`)) continue;
-      const text = String(loaded.source);
-      if (text.split(patch.find).length !== 2) throw new Error(`${patch.file} does not hold, once: ${patch.find}`);
-      missing.delete(patch);
-      loaded.source = text.replace(patch.find, () => patch.replace);
-    }
-    return loaded;
-  },
-});
+const missing = patchSources(mutant.patches);
 
 const { isHoldfastError } = await import("holdfast");
 const { createBrokerTarget, createOutboxTarget, simulate } = await import("holdfast/simulation");
