@@ -1,8 +1,9 @@
-import { HoldfastError, isHoldfastError } from "../core/errors.ts";
+import { HoldfastError } from "../core/errors.ts";
 import { digest } from "../core/journal/keys.ts";
 import type { JsonValue } from "../core/json.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
 import type { EntityRef, EntitySpec } from "../core/entity/types.ts";
+import { errorOf } from "./failure.ts";
 import type { Fact, Failure, Operation, TimedFact } from "./facts.ts";
 import type { Heard, StepContext, StepOptions, Undoable, UndoContext, WorkflowContext, WorkflowRun } from "./types.ts";
 
@@ -142,7 +143,14 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     throw new HoldfastError("invalid-operation", `The ${what} is ${ms} ms; it has to be 0 to ten years.`);
   }
 
-  async function ask<T>(details: Details): Promise<T> {
+  function ask<T>(details: Details): Promise<T> {
+    const answer = asking<T>(details);
+    // A workflow that is cancelled rejects all of them: one that nobody awaits must not end the process.
+    answer.catch(() => {});
+    return answer;
+  }
+
+  async function asking<T>(details: Details): Promise<T> {
     checkName(details.name);
     const n = operations.length + 1;
     // The parts of one kind, with its number.
@@ -261,9 +269,9 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
           },
         },
       ) as never,
-    sleep: async (duration) => {
+    sleep(duration) {
       const ms = typeof duration === "number" ? duration : millisecondsOf("sleep of a workflow", duration);
-      await ask({ kind: "sleep", name: "sleep", due: dueIn("time to sleep", ms) });
+      return ask({ kind: "sleep", name: "sleep", due: dueIn("time to sleep", ms) });
     },
     until(signal, { timeoutMs } = {}) {
       const [next, ...rest] = signals.get(signal) ?? [];
@@ -407,25 +415,6 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
 /** What a call is stored with. */
 function isAccepted(value: JsonValue | undefined): boolean {
   return typeof value === "object" && value !== null && "ok" in value && value["ok"] === true;
-}
-
-function errorOf({ code, message }: Failure): HoldfastError {
-  return new HoldfastError(code, message);
-}
-
-/** What was thrown, as it is stored: of an error that is no HoldfastError its name is the code. */
-export function failureOf(error: unknown, fallback: string): Failure {
-  if (isHoldfastError(error)) return { code: error.code, message: error.message };
-  if (error instanceof Error) return { code: fallback, message: `${error.name}: ${error.message}` };
-  return { code: fallback, message: `Something that is no error was thrown: ${textOf(error).slice(0, 200)}` };
-}
-
-function textOf(thrown: unknown): string {
-  try {
-    return typeof thrown === "object" ? JSON.stringify(thrown) : String(thrown);
-  } catch {
-    return "an object";
-  }
 }
 
 function describe({ kind, name }: Operation): string {

@@ -1,15 +1,17 @@
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
 import { digest, formatKey } from "../core/journal/keys.ts";
 import { delayOf, retryPolicy } from "../core/retry.ts";
-import { jsonBytes, normalise, type JsonValue } from "../core/json.ts";
+import { jsonBytes, type JsonValue } from "../core/json.ts";
 import { createEffects } from "../core/messaging/effects.ts";
 import { systemPrincipal } from "../core/runtime/authorize.ts";
 import type { CommandRequest, Context, Outcome } from "../core/runtime/requests.ts";
 import type { Runtime } from "../core/runtime/runtime.ts";
 import type { Logger } from "../core/runtime/system.ts";
-import { createBody, failureOf, type Asked, type Body, type Ending } from "./body.ts";
+import { createBody, type Asked, type Body, type Ending } from "./body.ts";
 import { internal, type Advance, type Advanced, type End, type Opened } from "./entity.ts";
 import { factsWarning, type Fact, type Operation } from "./facts.ts";
+import { failureOf } from "./failure.ts";
+import { portionOf, resultOf } from "./results.ts";
 import type { StepOptions, WorkflowRun } from "./types.ts";
 
 /** What drives the workflows of one name. */
@@ -37,14 +39,8 @@ const marginMs = 2_000;
 
 const stepTimeoutMs = 20_000;
 
-/** Facts of one append, bytes of JSON as they may be at most: an event has 128 KiB. */
-const portionBytesMax = 120 * 1024;
-
 /** Of a workflow's state, bytes of JSON; it may have 1 MiB. */
 const stateBytesWarning = 0.8 * 1024 * 1024;
-
-/** What a step may return, bytes of JSON. */
-const resultBytesMax = 96 * 1024;
 
 /**
  * Drives a workflow as far as it goes: what it has heard so far is heard again, in its order, by the code from its beginning; what
@@ -376,13 +372,6 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 }
 
-/** How many facts go into one append: their event has a bound. */
-function portionOf(facts: readonly Fact[]): number {
-  let bytes = 0;
-  const end = facts.findIndex((fact) => (bytes += JSON.stringify(fact).length * 3) > portionBytesMax);
-  return end < 0 ? facts.length : Math.max(1, end);
-}
-
 function endOf(ending: Ending, body: Body): End {
   if (ending.as === "threw") {
     const failure = failureOf(ending.error, "workflow-failed");
@@ -398,21 +387,4 @@ function endOf(ending: Ending, body: Body): End {
   } catch (error) {
     return { as: "failed", failure: failureOf(error, "workflow-failed") };
   }
-}
-
-/** @throws HoldfastError `result-refused` */
-function resultOf(what: string, value: unknown): { readonly value?: JsonValue } {
-  if (value === undefined) return {};
-  let normal: JsonValue;
-  try {
-    normal = normalise(value, what);
-  } catch (error) {
-    throw new HoldfastError("result-refused", error instanceof Error ? error.message : String(error));
-  }
-  const bytes = jsonBytes(normal);
-  if (bytes <= resultBytesMax) return { value: normal };
-  throw new HoldfastError(
-    "result-refused",
-    `The result (${what}) has ${bytes} bytes; ${resultBytesMax} are allowed. Store it elsewhere, and return where.`,
-  );
 }

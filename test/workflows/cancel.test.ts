@@ -331,3 +331,26 @@ test("a workflow that fails cancels its children, and waits for nothing any more
   expect(await view("flow", "f")).toMatchObject({ status: "failed", waiting: [] });
   expect(await view("part", "p")).toMatchObject({ status: "cancelled" });
 });
+
+test("what nobody awaits ends no process when the workflow is cancelled", async () => {
+  const rejected: unknown[] = [];
+  const note = (reason: unknown): void => void rejected.push(reason);
+  process.on("unhandledRejection", note);
+  const { run, send, view } = start(async (_input, ctx) => {
+    void ctx.sleep({ days: 1 });
+    void ctx.run("pay", ({ services }) => services.pause(2_000));
+    void ctx.child(part, {}, { id: "p" });
+    void ctx.call(stock, "a").take();
+    void ctx.until("never" as never);
+    await ctx.sleep({ days: 2 });
+  }, 3_000);
+  await send("start", {});
+  await run.clock.advance(1_000);
+  await send("cancel");
+  await run.clock.advance(20_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", note);
+  expect(rejected).toEqual([]);
+  expect(await view("flow", "f")).toMatchObject({ status: "cancelled", waiting: [] });
+  expect(await view("part", "p")).toMatchObject({ status: "cancelled" });
+});
