@@ -2,6 +2,7 @@ import { HoldfastError } from "../core/errors.ts";
 import { digest } from "../core/journal/keys.ts";
 import type { JsonValue } from "../core/json.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
+import { retryPolicy } from "../core/retry.ts";
 import type { EntityRef, EntitySpec } from "../core/entity/types.ts";
 import { errorOf } from "./failure.ts";
 import type { Fact, Failure, Operation, TimedFact } from "./facts.ts";
@@ -56,19 +57,20 @@ export interface Body {
   unheard(): readonly Fact[];
   /** Operations that waited for a signal which has come since this was asked last. */
   takeSatisfied(): readonly number[];
-  /** Children that were under way and that nobody waits for any more, since this was asked last. */
+  /** Children that are to be cancelled, since this was asked last. */
   takeAbandoned(): readonly Abandoned[];
+  /** Lets it undo what was done, if it is to and nothing is under way any more. True if it did. */
+  release(): boolean;
   /** True for what a cancel has met while it was being told to others: it ends when it is known what has become of that. */
   isDoomed(n: number): boolean;
+  /** It has failed, or was cancelled, and is being undone. */
+  isUndoing(): boolean;
   ending(): Ending | undefined;
   /** What it has asked for so far, for messages. */
   asked(): readonly Operation[];
 }
 
-export interface Abandoned {
-  readonly workflow: string;
-  readonly child: string;
-}
+export type Abandoned = Asked & { readonly kind: "child" };
 
 export interface BodyOptions {
   readonly name: string;
@@ -116,14 +118,17 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   }[] = [];
   /** What a cancel, or the failure of it all, has met while it was being told to others; with what the code is to hear then, if anything. */
   const doomed = new Map<number, Failure | undefined>();
-  /** Called when nothing is doomed any more. */
-  let calm = (): void => {};
+  let isCancelled = false;
+  /** The code has thrown; called when nothing is under way any more. */
+  let undo: (() => void) | undefined;
   const begun = new Set<number>();
   let satisfied: number[] = [];
   let abandoned: Abandoned[] = [];
   let time = at;
   let draws = 0;
   let ending: Ending | undefined;
+  /** The code has returned, or thrown: what its branches ask for then is not done. */
+  let isOver = false;
   let broken: unknown;
 
   type Details = Asked extends infer A ? (A extends Asked ? Omit<A, "n"> : never) : never;
@@ -143,7 +148,18 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     throw new HoldfastError("invalid-operation", `The ${what} is ${ms} ms; it has to be 0 to ten years.`);
   }
 
+  /** @throws HoldfastError `invalid-operation`, `invalid-declaration`, into the code that asks */
+  function checkStep(step: string, { retry, timeoutMs = 1 }: StepOptions): void {
+    retryPolicy(`step "${step}"`, retry);
+    if (Number.isSafeInteger(timeoutMs) && timeoutMs >= 1) return;
+    throw new HoldfastError(
+      "invalid-operation",
+      `timeoutMs of step "${step}" is ${timeoutMs}; it is a whole number of milliseconds from 1.`,
+    );
+  }
+
   function ask<T>(details: Details): Promise<T> {
+    if (isOver && !(details.kind === "run" && details.isUndo)) return new Promise(() => {});
     const answer = asking<T>(details);
     // A workflow that is cancelled rejects all of them: one that nobody awaits must not end the process.
     answer.catch(() => {});
@@ -151,7 +167,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   }
 
   async function asking<T>(details: Details): Promise<T> {
-    checkName(details.name);
+    if (!(details.kind === "run" && details.isUndo)) checkName(details.name);
     const n = operations.length + 1;
     // The parts of one kind, with its number.
     const asked = { ...details, n } as Asked;
@@ -207,40 +223,41 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     end(one);
   }
 
-  /** It waits no more. */
-  function abandon(n: number, failure: Failure | undefined): void {
-    satisfied.push(n);
-    over(n, ({ asked, reject }) => {
-      if (asked.kind === "child") abandoned.push(asked);
-      if (failure) reject(errorOf(failure));
-    });
+  /** Ends what is waited for, as an error that the code may catch to clean up. */
+  function cancel(failure: Failure): void {
+    isCancelled = true;
+    end(failure);
   }
 
-  /** A command is heard of by another entity, or not: that has to be known before it can be undone. */
-  function isBeingTold(n: number, { kind }: Asked): boolean {
-    return kind === "call" || (kind === "child" && !begun.has(n));
+  /** Ends what is waited for, and the code hears nothing any more: one of its branches has failed, and so has all of it. */
+  function silence(): void {
+    isOver = true;
+    end(undefined);
   }
 
-  /** It is known what has become of it. */
-  function lift(n: number): void {
-    if (doomed.delete(n) && doomed.size === 0) calm();
-  }
-
-  /** Ends all that is waited for. @param failure what the code hears; without it the code is over, and hears nothing */
-  function endAll(failure: Failure | undefined): void {
+  function end(failure: Failure | undefined): void {
     for (const [n, { asked }] of waiting) {
       // What was done is undone all the same.
       if ((asked.kind === "run" && asked.isUndo) || doomed.has(n)) continue;
-      if (isBeingTold(n, asked)) doomed.set(n, failure);
-      else abandon(n, failure);
+      // A command is heard of by another entity, or not; a child does what it does until it ends: that has to be known first.
+      if (asked.kind === "call" || asked.kind === "child") {
+        doomed.set(n, failure);
+        if (asked.kind === "child" && begun.has(n)) abandoned.push(asked);
+        continue;
+      }
+      satisfied.push(n);
+      over(n, ({ reject }) => {
+        if (failure) reject(errorOf(failure));
+      });
     }
   }
 
   const context: WorkflowContext<unknown, { readonly [name: string]: never }> = {
     id,
     run: (step, fn, { undo, ...options } = {}) => {
+      checkStep(step, options);
       // Whatever becomes of it: an attempt may have had its effect.
-      if (undo) undoing.push({ name: step, undo, options: {}, undoes: { n: operations.length + 1 } });
+      if (undo && !isOver) undoing.push({ name: step, undo, options: {}, undoes: { n: operations.length + 1 } });
       return ask({
         kind: "run",
         name: step,
@@ -274,6 +291,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       return ask({ kind: "sleep", name: "sleep", due: dueIn("time to sleep", ms) });
     },
     until(signal, { timeoutMs } = {}) {
+      if (isOver) return new Promise(() => {});
       const [next, ...rest] = signals.get(signal) ?? [];
       const come = signals.get(signal)?.length ?? 0;
       // It counts as an operation all the same: the next ones have the same numbers.
@@ -289,12 +307,18 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       return answer;
     },
     child: (workflow, given, { id: own } = {}) => {
-      const child = own ?? `${id}.${run}.${operations.length + 1}`;
+      const child = own ?? `${name}.${id}.${run}.${operations.length + 1}`;
       return ask({ kind: "child", name: workflow.name, workflow: workflow.name, child, input: given, at: time });
     },
     all: Promise.all.bind(Promise) as typeof Promise.all,
     race: Promise.race.bind(Promise) as typeof Promise.race,
     async map(items, each, { concurrency = 10 } = {}) {
+      if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
+        throw new HoldfastError(
+          "invalid-operation",
+          `The concurrency of map is ${concurrency}; it is a whole number from 1.`,
+        );
+      }
       const results: Awaited<ReturnType<typeof each>>[] = [];
       const rest = items.entries();
       const work = async (): Promise<void> => {
@@ -303,9 +327,15 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, work));
       return results;
     },
-    compensate: (name, undo, options = {}) => void undoing.push({ name, undo, options }),
-    continueAsNew: async (next) => {
-      throw new Continued(next);
+    compensate(name, undo, options = {}) {
+      checkName(name);
+      checkStep(name, options);
+      undoing.push({ name, undo, options });
+    },
+    continueAsNew(next) {
+      const never = Promise.reject(new Continued(next));
+      never.catch(() => {});
+      return never;
     },
     now: () => time,
     random: () => draw("random").readUIntBE(0, 6) / 2 ** 48,
@@ -325,18 +355,17 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   async function whole(): Promise<void> {
     try {
       const value = await code(input, context as never);
+      isOver = true;
       ending = { as: "returned", value };
     } catch (error) {
       if (error instanceof Continued) {
+        isOver = true;
         ending = { as: "continues", input: error.input };
         return;
       }
-      endAll(undefined);
-      // Also what is added meanwhile: by what was still under way.
-      for (;;) {
-        if (doomed.size > 0) await new Promise<void>((resolve) => (calm = resolve));
-        const last = undoing.pop();
-        if (last === undefined) break;
+      if (!isCancelled) silence();
+      await new Promise<void>((resolve) => (undo = resolve));
+      for (let last = undoing.pop(); last; last = undoing.pop()) {
         const { name, undo, options, undoes } = last;
         const { retry, ...others } = options;
         await ask({
@@ -366,17 +395,17 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
         const isDoomed = doomed.has(fact.n);
         const failure = isDoomed ? doomed.get(fact.n) : fact.failure;
         over(fact.n, ({ asked, resolve, reject }) => {
-          if (asked.kind === "call" && asked.undo && isAccepted(fact.value)) {
+          if (asked.kind === "call" && asked.undo && (fact.accepted || isAccepted(fact.value))) {
             undoing.push({ name: asked.name, undo: asked.undo, options: {}, undoes: asked });
           }
           if (failure) reject(errorOf(failure));
           else if (!isDoomed) resolve(fact.value);
         });
-        lift(fact.n);
+        doomed.delete(fact.n);
       } else if (fact.is === "began") {
         begun.add(fact.n);
-        if (doomed.has(fact.n)) abandon(fact.n, doomed.get(fact.n));
-        lift(fact.n);
+        const { asked } = waiting.get(fact.n) ?? {};
+        if (doomed.has(fact.n) && asked?.kind === "child") abandoned.push(asked);
       } else if (fact.is === "woke") {
         const one = waiting.get(fact.n);
         // A step whose next attempt is due goes on waiting for it.
@@ -385,7 +414,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       } else if (fact.is === "signalled") {
         signalled(fact.name, fact.data);
       } else if (fact.is === "cancelled") {
-        endAll(fact.failure);
+        cancel(fact.failure);
       }
     },
     open: () => [...waiting.values()].map(({ asked }) => asked),
@@ -403,7 +432,16 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       abandoned = [];
       return taken;
     },
+    release() {
+      // After a cancel its branches may clean up.
+      if (undo === undefined || waiting.size > 0) return false;
+      isOver = true;
+      undo();
+      undo = undefined;
+      return true;
+    },
     isDoomed: (n) => doomed.has(n),
+    isUndoing: () => isOver && (ending === undefined || ending.as === "threw"),
     ending() {
       if (broken !== undefined) throw broken;
       return ending;

@@ -1,7 +1,7 @@
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
 import { digest, formatKey } from "../core/journal/keys.ts";
 import { delayOf, retryPolicy } from "../core/retry.ts";
-import { jsonBytes, type JsonValue } from "../core/json.ts";
+import { jsonBytes } from "../core/json.ts";
 import { createEffects } from "../core/messaging/effects.ts";
 import { systemPrincipal } from "../core/runtime/authorize.ts";
 import type { CommandRequest, Context, Outcome } from "../core/runtime/requests.ts";
@@ -84,6 +84,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 
   let advances = 0;
+  let isCancelled = false;
   /** Its end is stored. */
   let isOver = false;
   let was = state.owner;
@@ -92,7 +93,6 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const waitsSince = new Set<number>();
   const running = new Map<number, Promise<void>>();
   const aborts = new Map<number, AbortController>();
-  const cancelling: Promise<unknown>[] = [];
   const found: Fact[] = [];
   let cancels: number[] = [];
   let failure: unknown;
@@ -104,18 +104,24 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   async function settle(): Promise<void> {
     // Whatever the code does behind an answer is over in the next turn of the event loop; where there is none, in a test,
     // after some awaits.
-    for (let i = 0; i < 10; i++) await Promise.resolve();
-    await new Promise<void>((resolve) => system.soon(resolve));
+    do {
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+      await new Promise<void>((resolve) => system.soon(resolve));
+    } while (body.release());
   }
 
-  /** Children are cancelled with who waits for them; those that have ended refuse it. */
+  /** Children are cancelled with who waits for them, and waited for; those that have ended refuse it, and have told. */
   function cancelChildren(): void {
-    for (const { workflow, child } of body.takeAbandoned()) {
-      const cancelled = command(workflow, child, "cancel", undefined, {}).catch((error: unknown) => {
-        // One that cannot be cancelled at all, since it was erased, needs no cancelling.
-        if (!isHoldfastError(error) || error.retry === "later") failure ??= error;
+    for (const asked of body.takeAbandoned()) {
+      begin(asked, async () => {
+        try {
+          await command(asked.workflow, asked.child, "cancel", undefined, {});
+        } catch (error) {
+          // One that was erased tells nobody any more.
+          if (!isHoldfastError(error) || error.retry === "later") throw error;
+          finish(asked, { failure: failureOf(error, "child-failed") });
+        }
       });
-      cancelling.push(cancelled);
     }
   }
 
@@ -133,6 +139,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
         waitsSince.add(fact.n);
       } else if (fact.is === "began") waitsSince.add(fact.n);
       else if (fact.is === "woke") waitsSince.delete(fact.n);
+      else if (fact.is === "cancelled") isCancelled = true;
       body.hear(timed);
       cancelChildren();
       await settle();
@@ -145,7 +152,8 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     const facts = found.splice(0, portionOf(found));
     // Another one with each append: who has looked before one of ours does not take over behind it.
     const turn = `${owner}-${++advances}`;
-    const asked: Advance = { owner: turn, was, run, known, facts, cancels, ...more };
+    const undoes = body.isUndoing() && ({ undoes: true } as const);
+    const asked: Advance = { owner: turn, was, run, known, facts, cancels, ...undoes, ...more };
     let outcome: Outcome;
     try {
       outcome = await command(name, id, internal.advance, asked, {
@@ -161,10 +169,9 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       if (outcome.code === "history-full") return stopWith("history-full", outcome.message);
       throw new HoldfastError("superseded", outcome.message, { retry: "later" });
     }
-    // Only facts make it ours.
-    if (facts.length + cancels.length > 0) was = turn;
     cancels = [];
-    const { facts: news } = outcome.reply as unknown as Advanced;
+    const { facts: news, owner: now } = outcome.reply as unknown as Advanced;
+    was = now;
     known += news.length;
     if (known > factsWarning) {
       log.warn({ workflow: name, id, facts: known }, "the history of a workflow is nearly full; let it continueAsNew");
@@ -181,7 +188,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
 
   function finish(
     { n, kind, name }: Operation,
-    result: { readonly value?: JsonValue; readonly failure?: ReturnType<typeof failureOf> },
+    result: Pick<Fact & { readonly is: "done" }, "value" | "failure" | "accepted">,
   ): void {
     found.push({ is: "done", n, kind, name, ...result });
   }
@@ -279,7 +286,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       const result = ok
         ? { ok, version: at2, replayed, ...(outcome.reply !== undefined && { reply: outcome.reply }) }
         : { ok, version: at2, replayed, code: outcome.code, message: outcome.message };
-      finish(asked, resultOf(`call of ${asked.name}`, { ...result, replayed: false }));
+      finish(asked, answerOf(asked, ok, { ...result, replayed: false }));
     } catch (error) {
       // Whether it has happened is open: the whole go is tried again, under the same key.
       if (!isHoldfastError(error) || error.retry === "later") throw error;
@@ -337,15 +344,13 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       if (isOver) return;
       if (go.stop.aborted) throw new HoldfastError("handler-stopped", "The driver was stopped.", { retry: "later" });
       const ending = body.ending();
-      if (ending && orphans().length > 0) {
-        await new Promise<void>((resolve) => (wakeUp = resolve));
-        continue;
+      if (ending && orphans().length === 0) {
+        if (failure !== undefined) throw failure;
+        return await record({ end: endOf(ending, body, isCancelled) });
       }
       if (ending) {
-        // Behind the end nobody would see to them.
-        await Promise.all(cancelling);
-        if (failure !== undefined) throw failure;
-        return await record({ end: endOf(ending, body) });
+        await new Promise<void>((resolve) => (wakeUp = resolve));
+        continue;
       }
       const lacksTime = failure === undefined && stuck === undefined && act();
       if (found.length > 0) {
@@ -372,10 +377,24 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   }
 }
 
-function endOf(ending: Ending, body: Body): End {
+/** What is stored of an answer; that it was accepted also where its reply is too large. */
+function answerOf(
+  { name }: Operation,
+  ok: boolean,
+  answer: object,
+): Pick<Fact & { readonly is: "done" }, "value" | "failure" | "accepted"> {
+  try {
+    return resultOf(`call of ${name}`, answer);
+  } catch (error) {
+    return { failure: failureOf(error, "call-failed"), ...(ok && { accepted: true }) };
+  }
+}
+
+function endOf(ending: Ending, body: Body, isCancelled: boolean): End {
   if (ending.as === "threw") {
     const failure = failureOf(ending.error, "workflow-failed");
-    return { as: failure.code === "workflow-cancelled" ? "cancelled" : "failed", failure };
+    // A child's being cancelled is its failure, not its parent's.
+    return { as: isCancelled && failure.code === "workflow-cancelled" ? "cancelled" : "failed", failure };
   }
   try {
     if (ending.as === "continues") {

@@ -4,7 +4,7 @@ import { declareEntity } from "../core/entity/entity.ts";
 import type { Schema } from "../core/entity/schema.ts";
 import type { Principal, Action, EntityRef, EntitySpec } from "../core/entity/types.ts";
 import type { JsonValue } from "../core/json.ts";
-import { countOf, factsAfter, factsMax, type Fact, type Failure, type TimedFact } from "./facts.ts";
+import { countOf, factsAfter, factsMax, isDone, type Fact, type Failure, type TimedFact } from "./facts.ts";
 import { heard, initial, viewOf, type Parent, type WorkflowState } from "./state.ts";
 import type { Signals, WorkflowStatus } from "./types.ts";
 
@@ -24,6 +24,8 @@ export interface Advance {
   readonly cancels: readonly number[];
   /** What becomes of the workflow. */
   readonly end?: End;
+  /** It is being undone: for that there is room behind a full history. */
+  readonly undoes?: true;
   /** There is more to do than this driver has time for. */
   readonly yields?: true;
 }
@@ -40,10 +42,19 @@ interface Taken {
   readonly over?: readonly number[];
 }
 
+/** The data of an event `continued`: the next run is of the newest version that its driver knows. */
+interface Continues {
+  readonly input: JsonValue;
+  readonly signals: readonly Fact[];
+  readonly version: number;
+}
+
 /** What is behind the facts that the driver knows. */
 export interface Advanced {
   readonly facts: readonly TimedFact[];
   readonly now: number;
+  /** Whose appends are the workflow's from now on. */
+  readonly owner: string;
 }
 
 /** What a driver begins with. */
@@ -130,8 +141,8 @@ export function workflowEntity({
       cancelRequested: (state, data, { time }) => heard(state, [{ is: "cancelled", failure: data as Failure }], time),
       yielded: (state) => state,
       continued(state, data, { time }) {
-        const { input, signals } = data as { readonly input: JsonValue; readonly signals: readonly Fact[] };
-        const { version, run, parent, owner } = state;
+        const { input, signals, version } = data as Continues;
+        const { run, parent, owner } = state;
         return heard(
           { ...initial, status: "running", version, run: run + 1, at: time, parent, owner, input },
           signals,
@@ -204,11 +215,12 @@ export function workflowEntity({
   }
   add("cancel", (state, _input, { events }) => {
     if (!isOpen(state)) return ended(name, state);
-    if (isCancelled(state)) return [];
     const message = "The workflow was cancelled.";
-    const asked = made(events, "cancelRequested", { code: "workflow-cancelled", message });
-    // What was done is undone by the code: a stopped one has to go on for that.
-    return state.status === "stopped" ? [asked, made(events, "resumed", {})] : asked;
+    return [
+      ...(isCancelled(state) ? [] : [made(events, "cancelRequested", { code: "workflow-cancelled", message })]),
+      // What was done is undone by the code: a stopped one has to go on for that.
+      ...(state.status === "stopped" ? [made(events, "resumed", {})] : []),
+    ];
   });
   add("retry", (state, _input, { events }) =>
     state.status === "stopped"
@@ -228,10 +240,11 @@ export function workflowEntity({
     isOpen(state) && state.run === run && String(n) in state.waiting ? made(events, "woke", { is: "woke", n }) : [],
   );
   own(internal.childEnded, (state, told: { run: number; fact: Fact & { readonly n: number } }, { events }) => {
-    const isWaitedFor = state.run === told.run && String(told.fact.n) in state.waiting;
+    // Also before it is stored that it has begun: who has begun it may have died.
+    const isWaitedFor = state.run === told.run && !isDone(state.facts, told.fact.n);
     return isOpen(state) && isWaitedFor ? made(events, "woke", told.fact) : [];
   });
-  own(internal.advance, (state, asked: Advance, context) => advance(name, state, asked, context));
+  own(internal.advance, (state, asked: Advance, context) => advance({ name, version }, state, asked, context));
   const workflow = { versions: versions.toSorted((a, b) => a - b), signals: Object.keys(signals).toSorted() };
   const { definition } = base;
   // What only its driver makes anything of, which was told: a message for each step would be a message for nobody.
@@ -281,22 +294,28 @@ function made(events: Context["events"], type: string, data: unknown): NewEvent 
 }
 
 /** Takes what a driver has found out, unless somebody else drives by now. */
-function advance(name: string, state: WorkflowState, asked: Advance, context: Context): Decision {
-  const { owner, was, run, known, facts, cancels, end, yields } = asked;
+function advance(
+  { name, version }: Pick<EntityParts, "name" | "version">,
+  state: WorkflowState,
+  asked: Advance,
+  context: Context,
+): Decision {
+  const { owner, was, run, known, facts, cancels, undoes, end, yields } = asked;
   const { events, now, schedule, cancel, send } = context;
   if (state.status !== "running" || state.run !== run) return reject("superseded", "This run of the workflow is over.");
   if (state.owner !== owner && state.owner !== was) return reject("superseded", "Somebody else drives the workflow.");
-  if (countOf(state.facts) + facts.length > factsMax && end === undefined) {
+  if (countOf(state.facts) + facts.length > (undoes ? 2 : 1) * factsMax && end === undefined) {
     return reject(
       "history-full",
       `A run of workflow ${name} has ${factsMax} facts at most; begin anew with continueAsNew.`,
     );
   }
   const result: NewEvent[] = [];
-  if (facts.length + cancels.length > 0) {
-    result.push(
-      made(events, "advanced", { owner, facts, ...(cancels.length > 0 && { over: cancels }) } satisfies Taken),
-    );
+  // Whoever goes on names all that has ever been over.
+  const over = cancels.filter((n) => String(n) in state.waiting);
+  const isTaken = facts.length + over.length > 0;
+  if (isTaken) {
+    result.push(made(events, "advanced", { owner, facts, ...(over.length > 0 && { over }) } satisfies Taken));
   }
   for (const fact of facts) {
     if ((fact.is === "began" || fact.is === "failed") && fact.due !== undefined) {
@@ -305,7 +324,7 @@ function advance(name: string, state: WorkflowState, asked: Advance, context: Co
       cancel(timerOf(fact.n));
     }
   }
-  for (const n of cancels) if (state.waiting[n]?.due !== undefined) cancel(timerOf(n));
+  for (const n of over) if (state.waiting[n]?.due !== undefined) cancel(timerOf(n));
   if (end) {
     for (const [n, { due }] of Object.entries(state.waiting))
       if (due !== undefined && end.as !== "stopped") cancel(timerOf(n));
@@ -314,7 +333,13 @@ function advance(name: string, state: WorkflowState, asked: Advance, context: Co
       const news = factsAfter(state.facts, known).flatMap(({ fact }) =>
         fact.is === "signalled" || fact.is === "cancelled" ? [fact] : [],
       );
-      result.push(made(events, "continued", { input: end.input, signals: [...end.signals, ...news] }));
+      result.push(
+        made(events, "continued", {
+          input: end.input,
+          signals: [...end.signals, ...news],
+          version,
+        } satisfies Continues),
+      );
     } else {
       const { as, ...what } = end;
       result.push(made(events, "ended", { status: as, ...what }));
@@ -327,7 +352,7 @@ function advance(name: string, state: WorkflowState, asked: Advance, context: Co
     result.push(made(events, "yielded", {}));
   }
   const after = heard(state, facts, now);
-  const reply: Advanced = { facts: factsAfter(after.facts, known), now };
+  const reply: Advanced = { facts: factsAfter(after.facts, known), now, owner: isTaken ? owner : state.owner };
   return accept(result, { reply });
 }
 

@@ -24,7 +24,12 @@ export type Fact =
   /** A step has failed and is tried again. */
   | (Operation & { readonly is: "failed"; readonly attempts: number; readonly due: number; readonly failure: Failure })
   /** An operation is over. */
-  | (Operation & { readonly is: "done"; readonly value?: JsonValue; readonly failure?: Failure })
+  | (Operation & {
+      readonly is: "done";
+      readonly value?: JsonValue;
+      readonly failure?: Failure;
+      readonly accepted?: true;
+    })
   /** The time of an operation that waits is over. */
   | { readonly is: "woke"; readonly n: number }
   | { readonly is: "signalled"; readonly name: string; readonly data?: JsonValue }
@@ -60,6 +65,11 @@ export function withFacts(facts: Facts, more: readonly Fact[], at: number): Fact
     else pieces[pieces.length - 1] = [...last, { at, fact }];
   }
   return pieces;
+}
+
+/** Whether that operation is over. */
+export function isDone(facts: Facts, n: number): boolean {
+  return facts.some((piece) => piece.some(({ fact }) => fact.is === "done" && fact.n === n));
 }
 
 /** Those behind the first `count`. */

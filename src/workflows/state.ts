@@ -1,5 +1,5 @@
 import type { JsonValue } from "../core/json.ts";
-import { countOf, withFacts, type Fact, type Facts, type Failure } from "./facts.ts";
+import { countOf, isDone, withFacts, type Fact, type Facts, type Failure } from "./facts.ts";
 import type { WorkflowStatus, WorkflowView } from "./types.ts";
 
 /** Who waits for a workflow that is another one's child. */
@@ -52,6 +52,9 @@ export function heard(
   const waiting: Record<string, WorkflowState["waiting"][string]> = { ...state.waiting };
   for (const n of over) delete waiting[n];
   for (const fact of facts) {
+    // A child may have ended before it is stored that it has begun.
+    if ((fact.is === "began" && fact.kind === "child" && isDone(state.facts, fact.n)) || fact.is === "signalled")
+      continue;
     if (fact.is === "began" || fact.is === "failed") {
       const { kind, name, due } = fact;
       waiting[fact.n] = { kind, name, ...(due !== undefined && { due }) };

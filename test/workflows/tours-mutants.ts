@@ -19,13 +19,17 @@ export const mutants: readonly Mutant[] = [
     name: "a compensation is left out",
     seeds: 1,
     says: /called off 0 times/,
-    patches: one("body.ts", "endAll(undefined);", "endAll(undefined); undoing.shift();"),
+    patches: one("body.ts", "undo();", "undo(); undoing.shift();"),
   },
   {
     name: "compensations run in the order of the steps",
     seeds: 1,
     says: /another order/,
-    patches: one("body.ts", "const last = undoing.pop();", "const last = undoing.shift();"),
+    patches: one(
+      "body.ts",
+      "for (let last = undoing.pop(); last; last = undoing.pop()) {",
+      "for (let last = undoing.shift(); last; last = undoing.shift()) {",
+    ),
   },
   {
     name: "a compensation is tried once only",

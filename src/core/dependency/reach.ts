@@ -30,7 +30,14 @@ export interface Reached {
  * HoldfastError `circuit-open` (later), `dependency-failed` and `dependency-timed-out` (reload; `cause` says why),
  * `deadline-exceeded` (later)
  */
-export type Reach = <T>(dependency: Dependency, work: (attempt: Reached) => T | Promise<T>) => Promise<T>;
+export type Reach = <T>(
+  dependency: Dependency,
+  work: (attempt: Reached) => T | Promise<T>,
+  options?: {
+    /** Instead of the derived one, which goes by the order of the calls: for those that are made at once, in no certain order. */
+    readonly key?: string;
+  },
+) => Promise<T>;
 
 /** On whose behalf. */
 export interface Behalf {

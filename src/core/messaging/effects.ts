@@ -29,7 +29,7 @@ export interface Effects {
     options?: { readonly key?: string },
   ) => Caller<S>;
   readonly reach: Reach;
-  /** Calls that have not been answered. */
+  /** Calls of entities that have not been answered. */
   readonly open: number;
   /** The first of the calls' errors that says `retry: "later"`: what has become of that call is open, and only a retry settles it. */
   readonly unsettled: HoldfastError | undefined;
@@ -41,6 +41,7 @@ export interface Effects {
 
 export function createEffects(runtime: Runtime, { name, tenant, context, deadline, stop, keyOf }: Doer): Effects {
   const calls = createCalls();
+  const reaches = createCalls();
   const counts = new Map<string, number>();
   let unsettled: HoldfastError | undefined;
   let isFinished = false;
@@ -69,9 +70,10 @@ export function createEffects(runtime: Runtime, { name, tenant, context, deadlin
 
   return {
     call: (entity, id, options) => createCaller(execute, entity, id, options, calls.watch),
-    reach(dependency, work) {
+    reach(dependency, work, { key } = {}) {
       const target = `reach\0${dependency.name}`;
-      return runtime.reach({ key: keyOf(target, next(target)), deadline, context, stop }, dependency, work);
+      const own = key ?? keyOf(target, next(target));
+      return reaches.watch(runtime.reach({ key: own, deadline, context, stop }, dependency, work));
     },
     get open() {
       return calls.open;
@@ -79,7 +81,10 @@ export function createEffects(runtime: Runtime, { name, tenant, context, deadlin
     get unsettled() {
       return unsettled;
     },
-    settled: calls.settled,
+    async settled() {
+      await calls.settled();
+      await reaches.settled();
+    },
     finish: () => void (isFinished = true),
   };
 }

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, isHoldfastError } from "../errors.ts";
 import type { Context } from "../runtime/requests.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Logger } from "../runtime/system.ts";
@@ -91,6 +91,9 @@ async function runOnce<Services>(
     keyOf: (target, n) => derivedKey(cause, [handler, target, String(n), attempt.again ?? ""]),
   });
 
+  const timedOut = (retry: "later" | "reload", cause?: unknown): HoldfastError =>
+    new HoldfastError("handler-timed-out", `${handler} took longer than ${timeoutMs} ms.`, { retry, cause });
+
   const context: HandlerContext<Services> = {
     call: effects.call,
     reach: effects.reach,
@@ -110,8 +113,7 @@ async function runOnce<Services>(
   await new Promise<void>((resolve, reject) => {
     const cancel = system.after(timeoutMs, () => {
       // Where it still waits for the store, that is what is late.
-      const retry = effects.open > 0 || effects.unsettled ? "later" : "reload";
-      reject(new HoldfastError("handler-timed-out", `${handler} took longer than ${timeoutMs} ms.`, { retry }));
+      reject(timedOut(effects.open > 0 || effects.unsettled ? "later" : "reload"));
     });
     const onStop = (): void => {
       const message = `${handler} was stopped; the message is delivered again.`;
@@ -124,7 +126,9 @@ async function runOnce<Services>(
         await handle(context, below);
         await effects.settled();
       } catch (error) {
-        throw effects.unsettled ?? error;
+        // It has used up the handler's time, which is the handler's failure.
+        const isOurs = isHoldfastError(error, "deadline-exceeded") && system.now() >= deadline - 5;
+        throw effects.unsettled ?? (isOurs ? timedOut("reload", error) : error);
       }
       if (effects.unsettled) throw effects.unsettled;
     };

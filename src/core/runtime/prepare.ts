@@ -35,11 +35,11 @@ export function prepareInTime(
   const now = system.now();
   const until = Math.min(now + limits.prepareMs, deadline);
   let asked = 0;
-  const reachFor: Reach = (dependency, work) => {
+  const reachFor: Reach = (dependency, work, { key: own } = {}) => {
     // A command without a key is another one each time.
     const { tenant, entity, id } = stream;
     const parts = [tenant, entity, id, command.name, key?.hash ?? system.newId(), dependency.name, ++asked];
-    return reach({ key: `hp1.${digest(parts.join("\0"))}`, deadline: until, context }, dependency, work);
+    return reach({ key: own ?? `hp1.${digest(parts.join("\0"))}`, deadline: until, context }, dependency, work);
   };
   return new Promise((resolve, reject) => {
     const cancel = system.after(Math.max(0, until - now), () => reject(deadlineError(command.name)));

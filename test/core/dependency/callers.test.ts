@@ -189,3 +189,39 @@ describe("a workflow's step", () => {
     expect(asked[0]?.timeoutMs).toBe(2_000);
   });
 });
+
+test("a handler whose time is used up by what is outside has failed, and is given up in the end", async () => {
+  const slow = dependency("slow", { timeoutMs: 60_000 });
+  let asked = 0;
+  const waiting = h.subscription("waiting", {
+    to: [on(account.events.told)],
+    maxAttempts: 3,
+    timeoutMs: 5_000,
+    handle: (_event, { reach }) => {
+      asked++;
+      return reach(slow, hangs);
+    },
+  });
+  const run = createTestApp(h.app({ entities: [account], subscriptions: [waiting] }), { services: { bank: hangs } });
+  await run.call(account, "a1").tell();
+  for (let i = 0; i < 60; i++) await run.clock.advance(1_000);
+  expect(await run.journal.dead({ limit: 10 })).toMatchObject([{ reason: { code: "handler-timed-out" } }]);
+  expect(asked).toBe(3);
+});
+
+test("calls at once can be given keys, and one that nobody looks at fails its handler", async () => {
+  const keys: string[] = [];
+  const careless = h.subscription("careless", {
+    to: [on(account.events.told)],
+    maxAttempts: 1,
+    handle: (_event, { reach }) => {
+      void reach(bank, ({ key }) => void keys.push(key), { key: "mine" });
+      void reach(dependency("gone", { retry: { attempts: 1 } }), fails);
+    },
+  });
+  const run = createTestApp(h.app({ entities: [account], subscriptions: [careless] }), { services: { bank: hangs } });
+  await run.call(account, "a1").tell();
+  await run.clock.advance(1_000);
+  expect(keys).toEqual(["mine"]);
+  expect(await run.journal.dead({ limit: 10 })).toMatchObject([{ reason: { code: "dependency-failed" } }]);
+});
