@@ -2,9 +2,9 @@ import { HoldfastError } from "../core/errors.ts";
 import { digest } from "../core/journal/keys.ts";
 import type { JsonValue } from "../core/json.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
-import { retryPolicy } from "../core/retry.ts";
 import type { EntityRef, EntitySpec } from "../core/entity/types.ts";
-import { errorOf } from "./failure.ts";
+import { checkName, checkStep, isAccepted, waitOf } from "./checks.ts";
+import { errorOf, notDeterministic } from "./failure.ts";
 import type { Fact, Failure, Operation, TimedFact } from "./facts.ts";
 import type { Heard, StepContext, StepOptions, Undoable, UndoContext, WorkflowContext, WorkflowRun } from "./types.ts";
 
@@ -96,12 +96,6 @@ class Continued {
   }
 }
 
-/** Characters of a step's name. */
-const nameMax = 200;
-
-/** How long a workflow may wait, milliseconds: ten years. */
-const waitMaxMs = 10 * 366 * 86_400_000;
-
 /** Operations that a body has open at once, at most. */
 const openMax = 1_000;
 
@@ -132,31 +126,6 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   let broken: unknown;
 
   type Details = Asked extends infer A ? (A extends Asked ? Omit<A, "n"> : never) : never;
-
-  /** @throws HoldfastError `invalid-operation`, into the code that asks */
-  function checkName(what: string): void {
-    if (typeof what === "string" && what !== "" && what.length <= nameMax) return;
-    throw new HoldfastError(
-      "invalid-operation",
-      `A step's name is a text of 1 to ${nameMax} characters, not ${JSON.stringify(what)?.slice(0, 100)}.`,
-    );
-  }
-
-  /** When that is over, epoch milliseconds. */
-  function dueIn(what: string, ms: number): number {
-    if (Number.isFinite(ms) && ms >= 0 && ms <= waitMaxMs) return Math.ceil(time + ms);
-    throw new HoldfastError("invalid-operation", `The ${what} is ${ms} ms; it has to be 0 to ten years.`);
-  }
-
-  /** @throws HoldfastError `invalid-operation`, `invalid-declaration`, into the code that asks */
-  function checkStep(step: string, { retry, timeoutMs = 1 }: StepOptions): void {
-    retryPolicy(`step "${step}"`, retry);
-    if (Number.isSafeInteger(timeoutMs) && timeoutMs >= 1) return;
-    throw new HoldfastError(
-      "invalid-operation",
-      `timeoutMs of step "${step}" is ${timeoutMs}; it is a whole number of milliseconds from 1.`,
-    );
-  }
 
   function ask<T>(details: Details): Promise<T> {
     if (isOver && !(details.kind === "run" && details.isUndo)) return new Promise(() => {});
@@ -199,10 +168,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     const own = operations[operation.n - 1];
     if (own && own.kind === operation.kind && own.name === operation.name) return;
     const stored = [...known.values()].toSorted((a, b) => a.n - b.n);
-    throw new HoldfastError(
-      "workflow-not-deterministic",
-      `Workflow ${name} "${id}" does not do what it did before: operation ${operation.n} was ${describe(operation)}, and is ${own ? describe(own) : "not there"}. Then: ${listed(stored)}. Now: ${listed(operations)}. Keep earlier versions of a workflow's code for those that are under way (version, earlier), and take time, chance and what is outside from its context.`,
-    );
+    throw notDeterministic({ name, id, operation, own, stored, operations });
   }
 
   function signalled(signal: string, data: JsonValue | undefined): void {
@@ -288,7 +254,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       ) as never,
     sleep(duration) {
       const ms = typeof duration === "number" ? duration : millisecondsOf("sleep of a workflow", duration);
-      return ask({ kind: "sleep", name: "sleep", due: dueIn("time to sleep", ms) });
+      return ask({ kind: "sleep", name: "sleep", due: Math.ceil(time + waitOf("time to sleep", ms)) });
     },
     until(signal, { timeoutMs } = {}) {
       if (isOver) return new Promise(() => {});
@@ -298,7 +264,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
       const answer = ask<Heard<never>>({
         kind: "until",
         name: signal,
-        ...(timeoutMs !== undefined && { due: dueIn("timeoutMs of until", timeoutMs) }),
+        ...(timeoutMs !== undefined && { due: Math.ceil(time + waitOf("timeoutMs of until", timeoutMs)) }),
       });
       if (come > 0) {
         signals.set(signal, rest);
@@ -448,18 +414,4 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
     },
     asked: () => operations,
   };
-}
-
-/** What a call is stored with. */
-function isAccepted(value: JsonValue | undefined): boolean {
-  return typeof value === "object" && value !== null && "ok" in value && value["ok"] === true;
-}
-
-function describe({ kind, name }: Operation): string {
-  return `${kind} "${name}"`;
-}
-
-function listed(operations: readonly Operation[]): string {
-  const last = operations.slice(-10).map((one) => `${one.n} ${describe(one)}`);
-  return `${operations.length > 10 ? "..., " : ""}${last.join(", ") || "nothing"}`;
 }

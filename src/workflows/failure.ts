@@ -1,5 +1,5 @@
 import { HoldfastError, isHoldfastError } from "../core/errors.ts";
-import type { Failure } from "./facts.ts";
+import type { Failure, Operation } from "./facts.ts";
 
 /** What the code of a workflow hears of it. */
 export function errorOf({ code, message }: Failure): HoldfastError {
@@ -26,4 +26,35 @@ function textOf(thrown: unknown): string {
   } catch {
     return "an object";
   }
+}
+
+/** A workflow's code does not do what it did before; with both histories. */
+export function notDeterministic({
+  name,
+  id,
+  operation,
+  own,
+  stored,
+  operations,
+}: {
+  readonly name: string;
+  readonly id: string;
+  readonly operation: Operation;
+  readonly own: Operation | undefined;
+  readonly stored: readonly Operation[];
+  readonly operations: readonly Operation[];
+}): HoldfastError {
+  return new HoldfastError(
+    "workflow-not-deterministic",
+    `Workflow ${name} "${id}" does not do what it did before: operation ${operation.n} was ${describe(operation)}, and is ${own ? describe(own) : "not there"}. Then: ${listed(stored)}. Now: ${listed(operations)}. Keep earlier versions of a workflow's code for those that are under way (version, earlier), and take time, chance and what is outside from its context.`,
+  );
+}
+
+function describe({ kind, name }: Operation): string {
+  return `${kind} "${name}"`;
+}
+
+function listed(operations: readonly Operation[]): string {
+  const last = operations.slice(-10).map((one) => `${one.n} ${describe(one)}`);
+  return `${operations.length > 10 ? "..., " : ""}${last.join(", ") || "nothing"}`;
 }
