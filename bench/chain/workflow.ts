@@ -5,15 +5,14 @@ import { workflow } from "./world.ts";
 export const purchase = workflow("purchase", {
   input: z.object({ item: z.string(), amount: z.number() }),
   run: async (_input, ctx) => {
-    const act = (deed: string) => ctx.run(deed, ({ services, key }) => services.act(deed, key, ctx.id));
-    const undo = (deed: string) => ctx.compensate(deed, ({ services, key }) => services.act(deed, key, ctx.id));
+    const act = (deed: string, back?: string) =>
+      ctx.run(deed, ({ services, key }) => services.act(deed, key, ctx.id), {
+        ...(back !== undefined && { undo: ({ services, key }) => services.act(back, key, ctx.id) }),
+      });
 
-    const reservation = await act("reserve");
-    undo("release");
-    const receipt = await act("charge");
-    undo("refund");
-    const parcel = await act("pack");
-    undo("unpack");
+    const reservation = await act("reserve", "release");
+    const receipt = await act("charge", "refund");
+    const parcel = await act("pack", "unpack");
     const tracking = await act("ship");
     const invoice = await act("invoice");
     return { reservation, receipt, parcel, tracking, invoice };
