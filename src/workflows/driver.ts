@@ -94,7 +94,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
   const running = new Map<number, Promise<void>>();
   const aborts = new Map<number, AbortController>();
   const found: Fact[] = [];
-  let cancels: number[] = [];
+  let over: number[] = [];
   let failure: unknown;
   /** What cannot be undone, in words. */
   let stuck: string | undefined;
@@ -145,7 +145,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       await settle();
     }
     for (const n of orphans()) aborts.get(n)?.abort();
-    cancels = [...cancels, ...body.takeSatisfied()];
+    over = [...over, ...body.takeSatisfied()];
   }
 
   async function record(more: Pick<Advance, "end" | "yields"> = {}): Promise<void> {
@@ -153,7 +153,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
     // Another one with each append: who has looked before one of ours does not take over behind it.
     const turn = `${owner}-${++advances}`;
     const undoes = body.isUndoing() && ({ undoes: true } as const);
-    const asked: Advance = { owner: turn, was, run, known, facts, cancels, ...undoes, ...more };
+    const asked: Advance = { owner: turn, was, run, known, facts, over, ...undoes, ...more };
     let outcome: Outcome;
     try {
       outcome = await command(name, id, internal.advance, asked, {
@@ -169,7 +169,7 @@ export async function drive({ name, codes, timeoutMs }: DriverOptions, go: Go): 
       if (outcome.code === "history-full") return stopWith("history-full", outcome.message);
       throw new HoldfastError("superseded", outcome.message, { retry: "later" });
     }
-    cancels = [];
+    over = [];
     const { facts: news, owner: now } = outcome.reply as unknown as Advanced;
     was = now;
     known += news.length;

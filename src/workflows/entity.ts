@@ -21,7 +21,7 @@ export interface Advance {
   readonly known: number;
   readonly facts: readonly Fact[];
   /** Operations whose timers are of no use any more. */
-  readonly cancels: readonly number[];
+  readonly over: readonly number[];
   /** What becomes of the workflow. */
   readonly end?: End;
   /** It is being undone: for that there is room behind a full history. */
@@ -300,7 +300,7 @@ function advance(
   asked: Advance,
   context: Context,
 ): Decision {
-  const { owner, was, run, known, facts, cancels, undoes, end, yields } = asked;
+  const { owner, was, run, known, facts, over: named, undoes, end, yields } = asked;
   const { events, now, schedule, cancel, send } = context;
   if (state.status !== "running" || state.run !== run) return reject("superseded", "This run of the workflow is over.");
   if (state.owner !== owner && state.owner !== was) return reject("superseded", "Somebody else drives the workflow.");
@@ -312,7 +312,7 @@ function advance(
   }
   const result: NewEvent[] = [];
   // Whoever goes on names all that has ever been over.
-  const over = cancels.filter((n) => String(n) in state.waiting);
+  const over = named.filter((n) => String(n) in state.waiting);
   const isTaken = facts.length + over.length > 0;
   if (isTaken) {
     result.push(made(events, "advanced", { owner, facts, ...(over.length > 0 && { over }) } satisfies Taken));

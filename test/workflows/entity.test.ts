@@ -15,7 +15,7 @@ async function started(code: (input: { readonly n: number }, ctx: Ctx) => Promis
   const send = (command: string, input?: unknown) =>
     run.execute({ entity: "flow", id: "f", command, input, principal: systemPrincipal });
   const advance = (owner: string, was: string, more: object = {}) =>
-    send("advance", { owner, was, run: 1, known: 0, facts: [], cancels: [], ...more });
+    send("advance", { owner, was, run: 1, known: 0, facts: [], over: [], ...more });
   const view = async () => (await run.view({ entity: "flow", id: "f", principal: systemPrincipal })).view;
   await send("start", { n: 1 });
   return { run, send, advance, view };
