@@ -33,10 +33,10 @@ export function answerApi(http: HttpContext, exchange: Exchange, path: string): 
   about.route = "/api/{entity}/{id}/{command}";
   const command = name === undefined ? undefined : definition.commands.get(name);
   if (command === undefined) {
-    throw new HoldfastError(
-      "unknown-command",
-      `Entity "${definition.name}" has no command "${shown(name ?? parts.command)}".`,
-    );
+    const asked = shown(name ?? parts.command);
+    const isSignal = definition.workflow !== undefined && asked.startsWith("signal-");
+    const what = isSignal ? `signal "${asked.slice("signal-".length)}"` : `command "${asked}"`;
+    throw new HoldfastError("unknown-command", `Entity "${definition.name}" has no ${what}.`);
   }
   about.command = command.name;
   return refuseMethod(exchange, writeMethods) ?? runCommand(http, addressed(), command);

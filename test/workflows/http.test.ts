@@ -71,6 +71,9 @@ test("what cannot be is refused, each with its code", async () => {
   for (const [path, body, status, code] of refusals) {
     expect(await send("POST", path, body), path).toMatchObject({ status, body: { code } });
   }
+  expect(await send("POST", "/api/ask/a1/signals/shouted", {})).toMatchObject({
+    body: { detail: 'Entity "ask" has no signal "shouted".' },
+  });
   await send("POST", "/api/ask/a1/cancel");
   await run.delivered();
   expect(await send("POST", "/api/ask/a1/signals/answered", { answer: "late" })).toMatchObject({
