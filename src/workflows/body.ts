@@ -1,4 +1,4 @@
-import { HoldfastError } from "../core/errors.ts";
+import { HoldfastError, isHoldfastError } from "../core/errors.ts";
 import { digest } from "../core/journal/keys.ts";
 import type { JsonValue } from "../core/json.ts";
 import { millisecondsOf } from "../core/machine/declare.ts";
@@ -112,7 +112,8 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
   }[] = [];
   /** What a cancel, or the failure of it all, has met while it was being told to others; with what the code is to hear then, if anything. */
   const doomed = new Map<number, Failure | undefined>();
-  let isCancelled = false;
+  /** Code of the failure that a cancel is heard as. */
+  let cancelledWith: string | undefined;
   /** The code has thrown; called when nothing is under way any more. */
   let undo: (() => void) | undefined;
   const begun = new Set<number>();
@@ -191,7 +192,7 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
 
   /** Ends what is waited for, as an error that the code may catch to clean up. */
   function cancel(failure: Failure): void {
-    isCancelled = true;
+    cancelledWith = failure.code;
     end(failure);
   }
 
@@ -329,7 +330,8 @@ export function createBody({ name, id, run, input, at, code }: BodyOptions): Bod
         ending = { as: "continues", input: error.input };
         return;
       }
-      if (!isCancelled) silence();
+      // Only what fails of a cancel has branches that clean up.
+      if (cancelledWith === undefined || !isHoldfastError(error, cancelledWith)) silence();
       await new Promise<void>((resolve) => (undo = resolve));
       for (let last = undoing.pop(); last; last = undoing.pop()) {
         const { name, undo, options, undoes } = last;

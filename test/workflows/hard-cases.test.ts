@@ -157,6 +157,22 @@ describe("undoing", () => {
     expect(await view()).toMatchObject({ status: "cancelled" });
   });
 
+  test("does not wait for branches where the code has caught a cancel, goes on, and fails of something else", async () => {
+    const log: string[] = [];
+    const { run, send, view } = await begun(async (_input, ctx) => {
+      await ctx.run("pay", () => 1, { undo: () => void log.push("unpay") });
+      await ctx.sleep({ days: 1 }).catch(() => {});
+      await ctx.all([
+        ctx.sleep({ days: 2 }),
+        ctx.run("fail", () => Promise.reject(new Error("no")), { retry: { attempts: 1 } }),
+      ]);
+    });
+    await send("cancel");
+    await run.clock.advance(10_000);
+    expect(await view()).toMatchObject({ status: "failed", failure: { code: "step-failed" }, waiting: [] });
+    expect(log).toEqual(["unpay"]);
+  });
+
   test("is of every accepted command, also of one whose reply is too large to be stored", async () => {
     const log: string[] = [];
     const { view } = await begun((_input, ctx) =>
