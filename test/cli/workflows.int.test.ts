@@ -111,7 +111,7 @@ describe("a history", () => {
       { is: "done", n: 5, kind: "call", name: "note.write", failure: { code: "call-failed", message: "no" } },
       ...[6, 7, 8, 9].map((n) => ({ is: "began", n, kind: "until", name: "refused" })),
     ];
-    const input = { owner: "me", was: "", run: 1, known: 0, facts, cancels: [] };
+    const input = { owner: "me", was: "", run: 1, known: 0, facts, over: [] };
     await runtime.execute({ entity: "approval", id: "a1", command: "advance", input, principal: systemPrincipal });
     await runtime.call(approval, "a1")["signal-refused"]({});
     await runtime.close();
